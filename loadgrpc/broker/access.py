@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.callers import CALLER
 from loadgrpc.broker.tokens import Tokens
 from loadgrpc.broker.work import Guard
@@ -21,7 +22,7 @@ from loadgrpc.certs.holder import holder_of
 from loadgrpc.clock import Clock
 from loadgrpc.errors import Forbidden, NotAllowed
 from loadgrpc.model import Caller, Role
-from loadgrpc.protocol.rights import NOBODY, RIGHTS
+from loadgrpc.protocol.rights import NOBODY, RIGHTS, Right
 from loadgrpc.protocol.secure_channel import HEADER, SCHEME
 from loadgrpc.protocol.transport import Context
 
@@ -42,8 +43,11 @@ class _Call:
 class Access:
     """See the module."""
 
-    def __init__(self, tokens: Tokens, clock: Clock, *, open_reflection: bool = False) -> None:
+    def __init__(
+        self, tokens: Tokens, clock: Clock, audit: Audit, *, open_reflection: bool = False
+    ) -> None:
         self.tokens = tokens
+        self._audit = audit
         self._clock = clock
         self._open_reflection = open_reflection
         self._calls: set[_Call] = set()
@@ -55,11 +59,13 @@ class Access:
         if right.public and self._open_reflection:
             yield
             return
-        caller = self._known(context)
-        if not right.includes(caller.role):
-            needed = f"it needs the role {right}" if str(right) else "nobody may"
-            raise Forbidden(f"{caller} may not call {method.rpartition('/')[2]}: {needed}")
+        try:
+            caller = self._let_in(method, right, context)
+        except (NotAllowed, Forbidden) as error:
+            self._audit.refused(context, method, error)
+            raise
         CALLER.set(caller)
+        self._audit.came(context)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - gRPC has one for each call
         call = _Call(caller, task)
@@ -73,6 +79,13 @@ class Access:
             raise NotAllowed(call.why) from None
         finally:
             self._calls.discard(call)
+
+    def _let_in(self, method: str, right: Right, context: Context) -> Caller:
+        caller = self._known(context)
+        if not right.includes(caller.role):
+            needed = f"it needs the role {right}" if str(right) else "nobody may"
+            raise Forbidden(f"{caller} may not call {method.rpartition('/')[2]}: {needed}")
+        return caller
 
     def cut_off(self) -> None:
         """Ends the calls whose token or certificate has ended, all but the one that says so."""

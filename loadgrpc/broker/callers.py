@@ -23,10 +23,14 @@ CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
 
 def client_of(context: Context) -> str:
     """The caller: its name, its address, and its user agent."""
-    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
-    where = unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
     caller = CALLER.get()
-    return where if caller is None else f"{caller} at {where}"
+    return place_of(context) if caller is None else f"{caller} at {place_of(context)}"
+
+
+def place_of(context: Context) -> str:
+    """Where somebody calls from: an address, and a user agent."""
+    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
+    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
 
 
 def own(plan: Plan) -> Plan:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final
 
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.callers import check_owner, client_of, own
 from loadgrpc.broker.campaigns import MAX_SPEC_BYTES, Campaigns
 from loadgrpc.errors import InvalidRequest, Violation
@@ -28,7 +29,8 @@ _log = logging.getLogger(__name__)
 class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
     """Runs that depend on each other; see campaign.proto."""
 
-    def __init__(self, campaigns: Campaigns) -> None:
+    def __init__(self, campaigns: Campaigns, audit: Audit) -> None:
+        self._audit = audit
         self._campaigns = campaigns
 
     async def _changed(self, request: Any) -> str:
@@ -52,6 +54,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         spec = replace(spec, steps=tuple(steps))
         campaign = await self._campaigns.start(spec, request.request_id)
         _log.info("%s asked for campaign %s", client_of(context), campaign.campaign_id)
+        self._audit.note(context, "started a campaign", campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.StartCampaignResponse(campaign=shown)
 
@@ -98,6 +101,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         by = client_of(context)
         campaign = await self._campaigns.stop(await self._changed(request), mode, by)
         _log.info("%s asked to stop campaign %s", by, campaign.campaign_id)
+        self._audit.note(context, "stopped a campaign", campaign.campaign_id)
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.StopCampaignResponse(campaign=shown)
 
@@ -110,6 +114,7 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         by, campaign_id = client_of(context), await self._changed(request)
         campaign = await self._campaigns.replace(campaign_id, step, plan, by)
         _log.info("%s replaced step %s of campaign %s", by, step, campaign.campaign_id)
+        self._audit.note(context, "changed a campaign", campaign.campaign_id, f"step {step}")
         shown = campaign_to_proto(campaign, shown=True)
         return campaign_pb2.ReplaceStepResponse(campaign=shown)
 
@@ -119,4 +124,5 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         """See campaign.proto."""
         await self._campaigns.delete(await self._changed(request))
         _log.info("%s deleted campaign %s", client_of(context), request.campaign_id)
+        self._audit.note(context, "deleted a campaign", request.campaign_id)
         return campaign_pb2.DeleteCampaignResponse()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.broker import happened, load_orders
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.callers import CALLER, check_owner, client_of, own
 from loadgrpc.broker.listing import Listed, Position, Wanted
@@ -51,7 +52,8 @@ MAX_LISTED_BYTES: Final = 1 << 20
 class ControlService(control_pb2_grpc.ControlServiceServicer):
     """What people and tools ask for; see control.proto."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, audit: Audit) -> None:
+        self._audit = audit
         self._broker = broker
         self._lately: deque[tuple[object, control_pb2.WatchRunResponse]] = deque(maxlen=LATELY)
         """Figures and windows that were sent lately, with their messages."""
@@ -64,6 +66,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         submission = submission_from_proto(request)
         run = await self._broker.dispatcher.start_run(plan, request.request_id, submission)
         _note(context, "asked for run %s", run.run_id)
+        self._audit.note(context, "started a run", run.run_id, run.plan.label)
         await self._broker.parameters.compared(run.run_id)
         return control_pb2.StartRunResponse(run=run_to_proto(run))
 
@@ -79,10 +82,12 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         )
 
     async def UploadBundle(  # noqa: N802
-        self, requests: AsyncIterator[control_pb2.UploadBundleRequest], _: Context
+        self, requests: AsyncIterator[control_pb2.UploadBundleRequest], context: Context
     ) -> control_pb2.UploadBundleResponse:
         """See control.proto."""
         record = await self._broker.bundles.receive(bundles.checked_pieces(requests))
+        if record.complete:
+            self._audit.note(context, "uploaded a bundle", record.sha256)
         return control_pb2.UploadBundleResponse(received=record.received, complete=record.complete)
 
     async def GetBundle(  # noqa: N802
@@ -161,6 +166,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         mode = StopMode.KILL if kill else StopMode.GRACEFUL
         run_id = await self._changed(request)
         _note(context, "asks to kill run %s" if kill else "asks to stop run %s", run_id)
+        self._audit.note(context, "killed a run" if kill else "stopped a run", run_id)
         run = await self._broker.stop_run(run_id, mode, client_of(context))
         return control_pb2.StopRunResponse(run=run_to_proto(run))
 
@@ -171,6 +177,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         order = live_loads.order_of(request)
         run_id = await self._changed(request)
         _note(context, "asks for another load of run %s", run_id)
+        self._audit.note(context, "changed the load of a run", run_id)
         run = self._broker.archive.live_run(run_id)
         request_id = request.request_id or secrets.token_hex(8)
         asked = load_orders.asked(run, order, request_id, client_of(context))
@@ -188,6 +195,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         request_id = request.request_id or secrets.token_hex(8)
         if not run.log.of_request(request_id):
             _note(context, "adds a note to run %s", run.run.run_id)
+            self._audit.note(context, "added a note to a run", run.run.run_id)
             event = happened.NoteAsked(text, request_id)
             await self._broker.ask(run, event)
         change = next(iter(run.log.of_request(request_id)), None)
@@ -270,6 +278,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run_id = await self._changed(request)
         await self._broker.archive.delete_run(run_id)
         _note(context, "deleted run %s", run_id)
+        self._audit.note(context, "deleted a run", run_id)
         return control_pb2.DeleteRunResponse()
 
     async def PurgeRuns(  # noqa: N802
@@ -285,6 +294,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
             run_ids = await self._broker.archive.purge_runs(_older_than_from_proto(request))
         for run_id in run_ids:
             _note(context, "purged run %s" if request.waiting else "deleted run %s", run_id)
+            self._audit.note(context, "deleted a run", run_id, "by a purge")
         return control_pb2.PurgeRunsResponse(run_ids=run_ids, count=len(run_ids))
 
     async def ListAgents(  # noqa: N802
@@ -301,6 +311,8 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         drains = self._broker.drains
         change = drains.undo if request.undo else drains.drain
         agent = await change(required(request, "agent_id"))
+        did = "undid the drain of an agent" if request.undo else "drained an agent"
+        self._audit.note(context, did, request.agent_id)
         _log.info(
             "%s %s agent %s",
             client_of(context),

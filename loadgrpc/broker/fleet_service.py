@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import unquote
 
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.callers import CALLER, check_agent
 from loadgrpc.broker.orders import AgentLink
@@ -37,7 +38,8 @@ MOST_PER_S: Final = 200
 class FleetService(fleet_pb2_grpc.FleetServiceServicer):
     """What agents say; see fleet.proto."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, audit: Audit) -> None:
+        self._audit = audit
         self._broker = broker
 
     async def Connect(  # noqa: N802
@@ -53,6 +55,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
             registration = replace(registration, certificate_until_ns=caller.expire_time_ns)
         await self._broker.fleet.admit_agent(registration)
         link = self._broker.fleet.connect_agent(registration)
+        self._audit.note(context, "connected as an agent", registration.agent_id)
         goodbye = asyncio.Event()
         reading = asyncio.create_task(self._read(requests, link, goodbye))
         try:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.callers import check_owner, client_of, own
 from loadgrpc.broker.schedules import Schedules
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
@@ -20,7 +21,8 @@ _log = logging.getLogger(__name__)
 class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
     """What is started at times of a calendar; see schedule.proto."""
 
-    def __init__(self, schedules: Schedules) -> None:
+    def __init__(self, schedules: Schedules, audit: Audit) -> None:
+        self._audit = audit
         self._schedules = schedules
 
     def _changed(self, request: Any) -> str:
@@ -36,6 +38,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         spec = schedule_spec_from_proto(request.schedule)
         schedule = await self._schedules.add(replace(spec, plan=own(spec.plan)))
         _log.info("%s added schedule %s", client_of(context), schedule.spec.name)
+        self._audit.note(context, "added a schedule", schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.AddScheduleResponse(schedule=shown)
 
@@ -63,6 +66,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         """See schedule.proto."""
         schedule = await self._schedules.pause(self._changed(request))
         _log.info("%s paused schedule %s", client_of(context), schedule.spec.name)
+        self._audit.note(context, "paused a schedule", schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.PauseScheduleResponse(schedule=shown)
 
@@ -72,6 +76,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         """See schedule.proto."""
         schedule = await self._schedules.resume(self._changed(request))
         _log.info("%s resumed schedule %s", client_of(context), schedule.spec.name)
+        self._audit.note(context, "resumed a schedule", schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.ResumeScheduleResponse(schedule=shown)
 
@@ -81,6 +86,7 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         """See schedule.proto."""
         schedule = await self._schedules.run_now(self._changed(request))
         _log.info("%s asked for a run of schedule %s", client_of(context), schedule.spec.name)
+        self._audit.note(context, "ran a schedule", schedule.spec.name)
         shown = schedule_to_proto(schedule, shown=True)
         return schedule_pb2.RunScheduleNowResponse(schedule=shown)
 
@@ -90,4 +96,5 @@ class ScheduleService(schedule_pb2_grpc.ScheduleServiceServicer):
         """See schedule.proto."""
         await self._schedules.remove(self._changed(request))
         _log.info("%s removed schedule %s", client_of(context), request.name)
+        self._audit.note(context, "removed a schedule", request.name)
         return schedule_pb2.RemoveScheduleResponse()

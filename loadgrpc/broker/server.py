@@ -13,6 +13,7 @@ from typing import Final
 
 from loadgrpc.broker.access import Access
 from loadgrpc.broker.access_service import AccessService
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.campaign_service import CampaignService
 from loadgrpc.broker.conductor import Conductor
@@ -105,18 +106,19 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         observers=config.observers,
     )
     conductor = Conductor(broker, store, clock.real_ns)
+    audit = Audit(store, clock)
     access: Access | None = None
     if config.tls is not None:
-        access = Access(Tokens(store, clock), clock, open_reflection=config.open_reflection)
+        access = Access(Tokens(store, clock), clock, audit, open_reflection=config.open_reflection)
     try:
         admission = None if access is None else access.admission
         server = await new_server(SERVICES, broker.types.described, admission=admission)
-        control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
-        fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker), server)
+        control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker, audit), server)
+        fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker, audit), server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
-        campaigns = CampaignService(conductor.campaigns)
+        campaigns = CampaignService(conductor.campaigns, audit)
         campaign_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, server)
-        schedules = ScheduleService(conductor.schedules)
+        schedules = ScheduleService(conductor.schedules, audit)
         schedule_pb2_grpc.add_ScheduleServiceServicer_to_server(schedules, server)
         fresh = None if config.tls is None else FreshPems(config.tls)
         _access_info(fresh, "")  # what is wrong with certificates is known before anybody comes
@@ -125,7 +127,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         if config.listen_tokens:
             tokens_address = listen(server, config.listen_tokens, config.tls, asks=False)
             _log.info("listening on %s for those with a token", tokens_address)
-        service = AccessService(access, lambda: _access_info(fresh, tokens_address))
+        service = AccessService(access, audit, lambda: _access_info(fresh, tokens_address))
         access_pb2_grpc.add_AccessServiceServicer_to_server(service, server)
         broker.notifier.broker = conductor.announcing.broker = _reached_at(address)
         if access is not None:
@@ -134,7 +136,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         await conductor.start()
         await server.start()
         try:
-            async with _retaining(store, config.retention), _watching(access):
+            async with _retaining(store, config.retention), _watching(access), audit.kept():
                 yield address
         finally:
             store.hurry()

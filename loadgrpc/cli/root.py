@@ -16,7 +16,7 @@ COMMANDS: Final = {
         *("broker", "agent", "web", "status", "check-agents", "drain"),
         *("runs", "show", "report", "check", "compare", "events", "delete", "purge"),
         *("schedule", "campaign"),
-        *("certs", "tokens"),
+        *("certs", "tokens", "audit"),
         *("design", "examples", "protos", "assignment", "conformance", "config"),
     )
 } | {"report": "loadgrpc.cli.frozen_report"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import grpc.aio
 
 from loadgrpc.client.calling import called
-from loadgrpc.model import AccessInfo, Role, Token
+from loadgrpc.model import AccessInfo, Audited, Role, Token
 from loadgrpc.protocol.access import (
     DEFAULT_TOKEN_S,
     access_from_proto,
+    audited_from_proto,
     token_from_proto,
     wanted_to_proto,
 )
@@ -46,3 +47,14 @@ class AccessCalls:
         """Makes a token void. Raises NotFound if there is none of that name."""
         response = await called(self._stub.RevokeToken, pb2.RevokeTokenRequest(name=name))
         return token_from_proto(response.token)
+
+    async def list_audit(
+        self, *, limit: int = 0, page_token: str = "", name: str = ""
+    ) -> tuple[list[Audited], str]:
+        """A page of what was done, newest first, and the token of the next page; empty: the last.
+
+        Optionally only what was done by the caller of a `name`.
+        """
+        request = pb2.ListAuditRequest(page_size=limit, page_token=page_token, name=name)
+        response = await called(self._stub.ListAudit, request)
+        return [audited_from_proto(each) for each in response.entries], response.next_page_token

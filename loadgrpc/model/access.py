@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["AccessInfo", "Caller", "Role", "Token"]
+__all__ = ["AccessInfo", "Audited", "Caller", "Role", "Token"]
 
 
 class Role(IntEnum):
@@ -65,3 +65,20 @@ class AccessInfo:
     """Until when its certificate is valid. None: it has none."""
     tokens_address: str = ""
     """Where it listens for those who have a token and no certificate. Empty: nowhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audited:
+    """Something that was done at a broker, or was refused."""
+
+    number: int = 0
+    """Given by the store; 0: it is not stored yet."""
+    time_ns: int
+    name: str = ""
+    """Of the caller. Empty: the broker asks nobody, or does not know who it was."""
+    role: Role | None = None
+    address: str = ""
+    did: str
+    what: str = ""
+    """What it was done to. Empty: nothing."""
+    detail: str = ""

@@ -115,3 +115,31 @@ def access_from_proto(message: access_pb2.GetCallerResponse) -> model.AccessInfo
         ),
         tokens_address=message.tokens_address,
     )
+
+
+def audited_to_proto(entry: model.Audited) -> access_pb2.AuditEntry:
+    """Something that was done, as its message."""
+    return access_pb2.AuditEntry(
+        number=entry.number,
+        time=timestamp_to_proto(entry.time_ns),
+        name=entry.name,
+        role=int(entry.role or 0),  # type: ignore[arg-type]  # an enum's number
+        address=entry.address,
+        did=entry.did,
+        what=entry.what,
+        detail=entry.detail,
+    )
+
+
+def audited_from_proto(message: access_pb2.AuditEntry) -> model.Audited:
+    """Something that was done, from its message."""
+    return model.Audited(
+        number=message.number,
+        time_ns=timestamp_from_proto(message.time),
+        name=message.name,
+        role=model.Role(message.role) if message.role else None,
+        address=message.address,
+        did=message.did,
+        what=message.what,
+        detail=message.detail,
+    )

@@ -203,6 +203,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     # Of AccessService.
     "CreateTokenRequest": {"name": ID, "expires_after": Span(0, 366 * 86_400)},
     "RevokeTokenRequest": {"name": ID},
+    "ListAuditRequest": {"page_token": ID, "name": ID},
     # Of FleetService.
     "Register": {
         "agent_id": AGENT_ID,

@@ -91,6 +91,7 @@ _OF_SERVICES: Final[Mapping[str, Mapping[str, Right]]] = {
         "CreateToken": _ADMIN,
         "ListTokens": _ADMIN,
         "RevokeToken": _ADMIN,
+        "ListAudit": _ADMIN,
     },
     "grpc.health.v1.Health": {"Check": _PUBLIC, "Watch": _PUBLIC, "List": _PUBLIC},
     "grpc.reflection.v1.ServerReflection": {"ServerReflectionInfo": _PUBLIC},

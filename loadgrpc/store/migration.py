@@ -244,6 +244,20 @@ def _to_12(connection: sa.Connection) -> None:
     )
 
 
+def _to_13(connection: sa.Connection) -> None:
+    """What was done: nothing is known of what was done before."""
+    postgresql = connection.dialect.name == "postgresql"
+    key = "BIGSERIAL NOT NULL" if postgresql else "INTEGER NOT NULL"
+    primary = ", PRIMARY KEY (number)" if postgresql else ""
+    counts_up = "" if postgresql else " PRIMARY KEY AUTOINCREMENT"
+    connection.exec_driver_sql(
+        "CREATE TABLE audit ("
+        f"number {key}{counts_up}, time_ns BIGINT NOT NULL, name TEXT NOT NULL, role SMALLINT, "
+        "address TEXT NOT NULL, did TEXT NOT NULL, what TEXT NOT NULL, "
+        f"detail TEXT NOT NULL{primary})"
+    )
+
+
 _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     1: _to_2,
     2: _to_3,
@@ -256,5 +270,6 @@ _STEPS: Final[dict[int, Callable[[sa.Connection], None]]] = {
     9: _to_10,
     10: _to_11,
     11: _to_12,
+    12: _to_13,
 }
 """From a version to the one after it."""

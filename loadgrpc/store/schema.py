@@ -17,6 +17,7 @@
     lives         what runs are listed by and wait for: one row a run, and none for an attempt
     attempts      the attempts of runs that were followed by another one
     tokens        secrets by which callers are known, as hashes
+    audit         what was done and by whom: one row an act
 
 Rule: one schema for every database; only types that all of them have. A change of a table is
 a new SCHEMA_VERSION and a step in `migration`. Large columns come after what lists of rows
@@ -29,7 +30,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION: Final = 12
+SCHEMA_VERSION: Final = 13
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A 64-bit key that counts up by itself: SQLite does that for its INTEGER only."""
@@ -238,6 +239,20 @@ TOKENS: Final = sa.Table(
     sa.Column("expire_time_ns", sa.BigInteger, nullable=False),
     sa.Column("revoke_time_ns", sa.BigInteger),
     sqlite_with_rowid=False,
+)
+
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("number", _Number, primary_key=True, autoincrement=True),
+    sa.Column("time_ns", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.SmallInteger),
+    sa.Column("address", sa.Text, nullable=False),
+    sa.Column("did", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 BUNDLES: Final = sa.Table(

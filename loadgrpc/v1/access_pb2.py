@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/access.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetCallerRequest\"\xdf\x01\n\x11GetCallerResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12\r\n\x05token\x18\x03 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03tls\x18\x05 \x01(\x08\x12\x36\n\x12\x62roker_expire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etokens_address\x18\x07 \x01(\t\"\xc9\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12\x30\n\rexpires_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.loadgrpc.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"8\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.loadgrpc.v1.Token\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x13RevokeTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.loadgrpc.v1.Token*Z\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_WATCH\x10\x01\x12\x0c\n\x08ROLE_RUN\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_AGENT\x10\x04\x32\xce\x02\n\rAccessService\x12J\n\tGetCaller\x12\x1d.loadgrpc.v1.GetCallerRequest\x1a\x1e.loadgrpc.v1.GetCallerResponse\x12P\n\x0b\x43reateToken\x12\x1f.loadgrpc.v1.CreateTokenRequest\x1a .loadgrpc.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.loadgrpc.v1.ListTokensRequest\x1a\x1f.loadgrpc.v1.ListTokensResponse\x12P\n\x0bRevokeToken\x12\x1f.loadgrpc.v1.RevokeTokenRequest\x1a .loadgrpc.v1.RevokeTokenResponseBN\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/access.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetCallerRequest\"\xdf\x01\n\x11GetCallerResponse\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12\r\n\x05token\x18\x03 \x01(\x08\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03tls\x18\x05 \x01(\x08\x12\x36\n\x12\x62roker_expire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0etokens_address\x18\x07 \x01(\t\"\xc9\x01\n\x05Token\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x12\x43reateTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x04role\x18\x02 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12\x30\n\rexpires_after\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"H\n\x13\x43reateTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.loadgrpc.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x13\n\x11ListTokensRequest\"8\n\x12ListTokensResponse\x12\"\n\x06tokens\x18\x01 \x03(\x0b\x32\x12.loadgrpc.v1.Token\"\"\n\x12RevokeTokenRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x13RevokeTokenResponse\x12!\n\x05token\x18\x01 \x01(\x0b\x32\x12.loadgrpc.v1.Token\"G\n\x10ListAuditRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"V\n\x11ListAuditResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.loadgrpc.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb1\x01\n\nAuditEntry\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.loadgrpc.v1.Role\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x0b\n\x03\x64id\x18\x06 \x01(\t\x12\x0c\n\x04what\x18\x07 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x08 \x01(\t*Z\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_WATCH\x10\x01\x12\x0c\n\x08ROLE_RUN\x10\x02\x12\x0e\n\nROLE_ADMIN\x10\x03\x12\x0e\n\nROLE_AGENT\x10\x04\x32\x9a\x03\n\rAccessService\x12J\n\tGetCaller\x12\x1d.loadgrpc.v1.GetCallerRequest\x1a\x1e.loadgrpc.v1.GetCallerResponse\x12P\n\x0b\x43reateToken\x12\x1f.loadgrpc.v1.CreateTokenRequest\x1a .loadgrpc.v1.CreateTokenResponse\x12M\n\nListTokens\x12\x1e.loadgrpc.v1.ListTokensRequest\x1a\x1f.loadgrpc.v1.ListTokensResponse\x12P\n\x0bRevokeToken\x12\x1f.loadgrpc.v1.RevokeTokenRequest\x1a .loadgrpc.v1.RevokeTokenResponse\x12J\n\tListAudit\x12\x1d.loadgrpc.v1.ListAuditRequest\x1a\x1e.loadgrpc.v1.ListAuditResponseBN\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loadgrpc.v1.access_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.loadgrpc.v1P\001Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1'
-  _globals['_ROLE']._serialized_start=922
-  _globals['_ROLE']._serialized_end=1012
+  _globals['_ROLE']._serialized_start=1263
+  _globals['_ROLE']._serialized_end=1353
   _globals['_GETCALLERREQUEST']._serialized_start=106
   _globals['_GETCALLERREQUEST']._serialized_end=124
   _globals['_GETCALLERRESPONSE']._serialized_start=127
@@ -54,6 +54,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKETOKENREQUEST']._serialized_end=862
   _globals['_REVOKETOKENRESPONSE']._serialized_start=864
   _globals['_REVOKETOKENRESPONSE']._serialized_end=920
-  _globals['_ACCESSSERVICE']._serialized_start=1015
-  _globals['_ACCESSSERVICE']._serialized_end=1349
+  _globals['_LISTAUDITREQUEST']._serialized_start=922
+  _globals['_LISTAUDITREQUEST']._serialized_end=993
+  _globals['_LISTAUDITRESPONSE']._serialized_start=995
+  _globals['_LISTAUDITRESPONSE']._serialized_end=1081
+  _globals['_AUDITENTRY']._serialized_start=1084
+  _globals['_AUDITENTRY']._serialized_end=1261
+  _globals['_ACCESSSERVICE']._serialized_start=1356
+  _globals['_ACCESSSERVICE']._serialized_end=1766
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,11 @@ class AccessServiceStub(object):
                 request_serializer=loadgrpc_dot_v1_dot_access__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=loadgrpc_dot_v1_dot_access__pb2.RevokeTokenResponse.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/loadgrpc.v1.AccessService/ListAudit',
+                request_serializer=loadgrpc_dot_v1_dot_access__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=loadgrpc_dot_v1_dot_access__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServiceServicer(object):
@@ -111,6 +116,18 @@ class AccessServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAudit(self, request, context):
+        """ListAudit lists what was done at the broker and by whom, newest first. It has an entry for each
+        run, campaign and schedule that was started, changed, stopped or deleted, each bundle that was
+        uploaded, each agent that connected or was drained, each token that was made or revoked, and
+        for callers who came, once an hour, and calls that were refused, once a minute. Entries are
+        stored within a second; the newest 100,000 are kept. There are no secrets in them.
+        INVALID_ARGUMENT: the page token was not issued by this broker.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -133,6 +150,11 @@ def add_AccessServiceServicer_to_server(servicer, server):
                     servicer.RevokeToken,
                     request_deserializer=loadgrpc_dot_v1_dot_access__pb2.RevokeTokenRequest.FromString,
                     response_serializer=loadgrpc_dot_v1_dot_access__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=loadgrpc_dot_v1_dot_access__pb2.ListAuditRequest.FromString,
+                    response_serializer=loadgrpc_dot_v1_dot_access__pb2.ListAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -253,6 +275,33 @@ class AccessService(object):
             '/loadgrpc.v1.AccessService/RevokeToken',
             loadgrpc_dot_v1_dot_access__pb2.RevokeTokenRequest.SerializeToString,
             loadgrpc_dot_v1_dot_access__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loadgrpc.v1.AccessService/ListAudit',
+            loadgrpc_dot_v1_dot_access__pb2.ListAuditRequest.SerializeToString,
+            loadgrpc_dot_v1_dot_access__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

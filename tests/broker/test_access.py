@@ -12,15 +12,16 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from loadgrpc.broker import server
 from loadgrpc.broker.access import Access
+from loadgrpc.broker.audit import MAX_WAITING, Audit
 from loadgrpc.broker.tokens import MARK, Tokens
 from loadgrpc.certs import TlsFiles
 from loadgrpc.client import Client, Credentials
-from loadgrpc.errors import AlreadyExists, Forbidden, NoRoom, NotAllowed, NotFound
+from loadgrpc.errors import AlreadyExists, Forbidden, InvalidRequest, NoRoom, NotAllowed, NotFound
 from loadgrpc.model import Caller, Role, Token
 from loadgrpc.protocol import status
 from loadgrpc.protocol.rights import RIGHTS
 from loadgrpc.protocol.transport import new_channel
-from loadgrpc.store import Store, TokenRecord
+from loadgrpc.store import Store, StoreError, TokenRecord
 from loadgrpc.testing import ManualClock
 from loadgrpc.v1 import (
     access_pb2,
@@ -382,12 +383,18 @@ class Held:
     def __init__(self):
         self.access = self
         self.saved = []
+        self.away = False
 
     async def save_token(self, record):
         self.saved.append(record)
 
     async def tokens(self):
         return self.saved
+
+    async def add_audited(self, entries, keep):
+        if self.away:
+            raise StoreError("away")
+        self.saved += entries
 
 
 def test_only_the_hash_of_a_secret_is_stored():
@@ -443,13 +450,16 @@ class Context:
     def auth_context(self):
         return {"x509_pem_cert": [self._pem]}
 
+    def peer(self):
+        return "ipv4:192.0.2.1:4711"
+
 
 def test_what_is_open_ends_with_its_certificate(issued):
     """An agent reconnects with a renewed one; what does not is cut off."""
 
     async def main():
         clock = ManualClock(wall_ns=round(issued.now().timestamp()) * 10**9)
-        access = Access(Tokens(Held(), clock), clock)
+        access = Access(Tokens(Held(), clock), clock, Audit(Held(), clock))
         entered = asyncio.Event()
 
         async def call():
@@ -477,7 +487,7 @@ def test_a_call_that_its_client_cancels_is_cancelled(issued):
 
     async def main():
         clock = ManualClock()
-        access = Access(Tokens(Held(), clock), clock)
+        access = Access(Tokens(Held(), clock), clock, Audit(Held(), clock))
 
         async def call():
             context = Context(issued.caller("agent", "one"))
@@ -509,3 +519,90 @@ def test_a_broker_without_tls_asks_nobody(tmp_path):
     codes, info = asyncio.run(main())
     assert not set(codes.values()) & set(REFUSALS)
     assert (info.caller, info.tls) == (None, False)
+
+
+def test_what_was_done_is_listed(issued, tmp_path):
+    """By whom, where from, what and to what; what was refused, too; page by page."""
+    from loadgrpc.model import Submission, plan_of
+
+    async def use(address, tokens):
+        async with Client.connect(
+            address, credentials=Credentials(choice=choice(issued.admin))
+        ) as admin:
+            only_ca = choice(TlsFiles(ca=issued.admin.ca))
+            shown = Credentials(choice=only_ca, token=secret_of("watch"))
+            async with Client.connect(tokens, credentials=shown) as watch:
+                for _ in range(3):
+                    with pytest.raises(Forbidden):
+                        await watch.purge_runs(0.0)
+            _, secret = await admin.access.create_token("ci", Role.RUN)
+            plan = plan_of(test="a.B.c", user_id="ann")
+            run = await admin.start_run(plan, submission=Submission(delay_s=3_600.0))
+            await admin.stop_run(run.run_id)
+            await admin.delete_run(run.run_id)
+            entries = []
+            async with asyncio.timeout(20):
+                while len(entries) < 7:
+                    entries, token = await admin.access.list_audit(limit=100)
+                    await asyncio.sleep(0.05)
+            assert token == ""
+            first, token = await admin.access.list_audit(limit=5)
+            rest, last = await admin.access.list_audit(limit=5, page_token=token)
+            assert [*first, *rest] == entries
+            assert last == ""
+            mine, _ = await admin.access.list_audit(name="watch")
+            with pytest.raises(InvalidRequest, match="was not issued by this broker"):
+                await admin.access.list_audit(page_token="x")
+            return entries, mine, run.run_id, secret
+
+    entries, mine, run_id, secret = at_broker(issued, use, tmp_path)
+    assert [(each.name, each.did, each.what) for each in reversed(entries)] == [
+        ("admin", "connected", ""),
+        ("watch", "connected", ""),
+        ("", "was refused", "/loadgrpc.v1.ControlService/PurgeRuns"),
+        ("admin", "made a token", "ci"),
+        ("admin", "started a run", run_id),
+        ("admin", "stopped a run", run_id),
+        ("admin", "deleted a run", run_id),
+    ]
+    assert entries[-1].address.startswith("ipv4:127.0.0.1:")
+    assert "it needs the role admin" in entries[-3].detail
+    assert [each.did for each in mine] == ["connected"]
+    assert secret not in repr(entries)
+
+
+def test_what_was_done_waits_for_the_store_within_a_bound(issued):
+    """While the store is away entries wait, in order; beyond the bound they are counted."""
+
+    async def main():
+        store, clock = Held(), ManualClock()
+        audit, context = Audit(store, clock), Context(issued.caller("agent", "one"))
+        store.away = True
+        for number in range(MAX_WAITING + 3):
+            audit.note(context, "did", str(number))
+        await audit.store()
+        store.away = False
+        await audit.store()
+        await audit.store()
+        return store.saved
+
+    saved = asyncio.run(main())
+    assert [each.what for each in saved[:MAX_WAITING]] == list(map(str, range(MAX_WAITING)))
+    assert [each.did for each in saved[MAX_WAITING:]] == ["lost 3 entries like these"]
+
+
+def test_refusals_are_counted_by_the_minute(issued):
+    """Somebody who asks again and again gets one entry a minute for each method."""
+
+    async def main():
+        store, clock = Held(), ManualClock()
+        audit, context = Audit(store, clock), Context(issued.caller("agent", "one"))
+        for _ in range(100):
+            audit.refused(context, "/a/B", NotAllowed("no"))
+        audit.refused(context, "/a/C", NotAllowed("no"))
+        clock.advance(60.0)
+        audit.refused(context, "/a/B", NotAllowed("no"))
+        await audit.store()
+        return [each.what for each in store.saved]
+
+    assert asyncio.run(main()) == ["/a/B", "/a/C", "/a/B"]

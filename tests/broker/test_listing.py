@@ -154,7 +154,9 @@ def test_messages_have_bounds(at_desk, new_batch):
             await desk.broker.intake.publish(one.inbox, one.source_id, batch)
         await desk.settled()
         request = control_pb2.ListEventsRequest(run_id=run.run_id)
-        responses = [each async for each in ControlService(desk.broker).ListEvents(request, None)]
+        responses = [
+            each async for each in ControlService(desk.broker, None).ListEvents(request, None)
+        ]
         assert [len(each.events) for each in responses] == [MAX_LISTED, 2, 1, 25, 2]
         assert max(each.ByteSize() for each in responses) < MAX_LISTED_BYTES + 10_000
 

@@ -317,7 +317,7 @@ def test_what_watchers_get_is_converted_once(at_desk, monkeypatch):
         runner = await desk.runner(run)
         runner.ready(1)
         await desk.settled()
-        service = control_service.ControlService(desk.broker)
+        service = control_service.ControlService(desk.broker, None)
         request = control_pb2.WatchRunRequest(run_id=run.run_id, windows=True)
 
         async def look():

@@ -973,6 +973,17 @@ tokens = st.builds(
     expire_time_ns=moments,
     revoke_time_ns=st.none() | moments,
 )
+audited = st.builds(
+    model.Audited,
+    number=st.integers(0, 2**63 - 1),
+    time_ns=moments,
+    name=st.text(max_size=128),
+    role=st.none() | st.sampled_from(model.Role),
+    address=st.text(max_size=128),
+    did=st.text(max_size=128),
+    what=st.text(max_size=128),
+    detail=st.text(max_size=128),
+)
 callers = st.builds(
     model.Caller,
     name=st.text(min_size=1, max_size=128),
@@ -1009,6 +1020,7 @@ PAIRS = {
     "agent": (agent_to_proto, agent_from_proto, agents),
     "broker": (broker_to_proto, broker_from_proto, brokers),
     "token": (wire_access.token_to_proto, wire_access.token_from_proto, tokens),
+    "audited": (wire_access.audited_to_proto, wire_access.audited_from_proto, audited),
     "access": (wire_access.access_to_proto, wire_access.access_from_proto, accesses),
     "wanted": (
         wire_access.wanted_to_proto,

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from loadgrpc.errors import AlreadyExists
 from loadgrpc.model import (
+    Audited,
     Notification,
     NotificationState,
     ObserverEvent,
@@ -738,6 +739,27 @@ def test_tokens_are_kept_by_name(using, target):
         return await store.access.tokens()
 
     assert using(target, use) == [TokenRecord("11", revoked), TokenRecord("22", bob)]
+
+
+def test_of_what_was_done_the_newest_is_kept(using, target):
+    """In order, numbered, page by page, and of one name; the oldest goes beyond the bound."""
+    entries = [
+        Audited(time_ns=at, name="ann" if at % 2 else "", role=Role.RUN, did="did", what=f"{at}\0")
+        for at in range(1, 8)
+    ]
+
+    async def use(store):
+        await store.access.add_audited(entries[:4], 5)
+        await store.access.add_audited(entries[4:], 5)
+        newest = await store.access.audited(3, None, "")
+        older = await store.access.audited(3, newest[-1].number, "")
+        return newest, older, await store.access.audited(9, None, "ann")
+
+    newest, older, of_ann = using(target, use)
+    assert [each.time_ns for each in (*newest, *older)] == [7, 6, 5, 4, 3]
+    assert [each.time_ns for each in of_ann] == [7, 5, 3]
+    assert newest[0].what == "7\N{REPLACEMENT CHARACTER}"
+    assert newest[0].role is Role.RUN
 
 
 def test_a_store_knows_its_size(using, target):

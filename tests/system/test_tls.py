@@ -1,4 +1,4 @@
-"""TLS with real processes: certificates replaced under load, and a stranger's client with a token."""
+"""TLS with real processes: certificates replaced under load, and grpcurl with a token."""
 
 import asyncio
 import json
