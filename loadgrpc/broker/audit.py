@@ -23,18 +23,18 @@ from loadgrpc.model import Audited
 from loadgrpc.protocol.transport import Context
 from loadgrpc.store import Store, StoreError
 
-MAX_KEPT: Final = 100_000
+MAX_AUDITED: Final = 100_000
 """Entries in the store: years of a team's acts; each has some 200 bytes."""
-MAX_WAITING: Final = 10_000
+MAX_AUDIT_WAITING: Final = 10_000
 """Entries that wait for the store."""
-MAX_SEEN: Final = 1_000
+MAX_CALLERS_SEEN: Final = 1_000
 """Callers, and refusals, of which it is known when they last had an entry."""
-STORE_S: Final = 1.0
+AUDIT_S: Final = 1.0
 CONNECTED_S: Final = 3_600.0
 REFUSED_S: Final = 60.0
-MAX_DETAIL: Final = 512
-MAX_PAGE: Final = 1_000
-DEFAULT_PAGE: Final = 100
+MAX_AUDIT_DETAIL: Final = 512
+MAX_AUDIT_PAGE: Final = 1_000
+AUDIT_PAGE: Final = 100
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Audit:
     async def _watch(self) -> None:
         guard = Guard()
         while True:
-            await asyncio.sleep(STORE_S)
+            await asyncio.sleep(AUDIT_S)
             with guard("storing what was done"):
                 await self.store()
 
@@ -108,7 +108,7 @@ class Audit:
             did = f"lost {lost} entries like these"
             entries.append(Audited(time_ns=self._clock.wall_ns(), did=did))
         try:
-            await self._store.access.add_audited(entries, MAX_KEPT)
+            await self._store.access.add_audited(entries, MAX_AUDITED)
         except StoreError:
             return  # the store says so itself; it is tried again
         for _ in range(len(entries) - bool(lost)):  # others may have come meanwhile
@@ -125,12 +125,12 @@ class Audit:
                 address=address,
                 did=did,
                 what=what,
-                detail=detail[:MAX_DETAIL],
+                detail=detail[:MAX_AUDIT_DETAIL],
             )
         )
 
     def _put(self, entry: Audited) -> None:
-        if len(self._waiting) < MAX_WAITING:
+        if len(self._waiting) < MAX_AUDIT_WAITING:
             self._waiting.append(entry)
         else:
             self._lost += 1
@@ -143,7 +143,7 @@ class Audit:
             return False
         self._seen[key] = now_ns
         self._seen.move_to_end(key)
-        if len(self._seen) > MAX_SEEN:
+        if len(self._seen) > MAX_CALLERS_SEEN:
             self._seen.popitem(last=False)
         return True
 
@@ -156,4 +156,4 @@ def page_of(page_size: int, page_token: str) -> tuple[int, int | None]:
     """
     if page_token and not (page_token.isdecimal() and len(page_token) <= 18):  # noqa: PLR2004 - 63 bits
         raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
-    return min(page_size or DEFAULT_PAGE, MAX_PAGE), int(page_token) if page_token else None
+    return min(page_size or AUDIT_PAGE, MAX_AUDIT_PAGE), int(page_token) if page_token else None

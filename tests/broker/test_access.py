@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from loadgrpc.broker import server
 from loadgrpc.broker.access import Access
-from loadgrpc.broker.audit import MAX_WAITING, Audit
+from loadgrpc.broker.audit import MAX_AUDIT_WAITING, Audit
 from loadgrpc.broker.tokens import MARK, Tokens
 from loadgrpc.certs import TlsFiles
 from loadgrpc.client import Client, Credentials
@@ -578,7 +578,7 @@ def test_what_was_done_waits_for_the_store_within_a_bound(issued):
         store, clock = Held(), ManualClock()
         audit, context = Audit(store, clock), Context(issued.caller("agent", "one"))
         store.away = True
-        for number in range(MAX_WAITING + 3):
+        for number in range(MAX_AUDIT_WAITING + 3):
             audit.note(context, "did", str(number))
         await audit.store()
         store.away = False
@@ -587,8 +587,10 @@ def test_what_was_done_waits_for_the_store_within_a_bound(issued):
         return store.saved
 
     saved = asyncio.run(main())
-    assert [each.what for each in saved[:MAX_WAITING]] == list(map(str, range(MAX_WAITING)))
-    assert [each.did for each in saved[MAX_WAITING:]] == ["lost 3 entries like these"]
+    assert [each.what for each in saved[:MAX_AUDIT_WAITING]] == list(
+        map(str, range(MAX_AUDIT_WAITING))
+    )
+    assert [each.did for each in saved[MAX_AUDIT_WAITING:]] == ["lost 3 entries like these"]
 
 
 def test_refusals_are_counted_by_the_minute(issued):
