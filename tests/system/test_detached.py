@@ -104,7 +104,7 @@ def test_a_broker_that_ends_hands_its_run_on(
 def test_an_agent_that_ends_loses_users_only(start, loadgrpc, cluster, folder, nginx):
     """SIGTERM ends an agent with 0 when all it measured is delivered; the run says who is lost."""
     begun = cluster(2)
-    run_id = detached(loadgrpc, begun, ES, "-u", "2", "-d", "5", "-a", "2", "-H", nginx.url)
+    run_id = detached(loadgrpc, begun, ES, "-u", "2", "-d", "8", "-a", "2", "-H", nginx.url)
     until_hits(loadgrpc, begun, run_id)
 
     assert begun.agents[0].stop() == 0
