@@ -34,7 +34,13 @@ def command(*, limit: int, name: str, broker: str, as_json: bool) -> int:
     """List what was done at a broker and by whom, and what was refused, newest first.
 
     The broker keeps the newest 100,000 entries. There are no secrets in them. For admins.
-    """
+
+    \b
+    What has happened lately?
+      loadgrpc audit -b HOST:7979
+    What did one of us do?
+      loadgrpc audit -b HOST:7979 --name alice -n 200
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
     from loadgrpc.cli.connection import ask  # noqa: PLC0415
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
 

@@ -151,7 +151,12 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
     "AddNoteRequest": {"run_id": ID, "request_id": ID, "text": Text(model.MAX_NOTE_CHARS)},
     "GetSummaryRequest": {"run_id": ID},
     "CompareRunsRequest": {"run_ids": Many(10, ID)},
-    "CheckRunRequest": {"run_id": ID, "thresholds": OF_PLANS["RunSpec"]["thresholds"]},
+    "CheckRunRequest": {
+        "run_id": ID,
+        "thresholds": OF_PLANS["RunSpec"]["thresholds"],
+        "from": Moment(),
+        "to": Moment(),
+    },
     "GetTimelineRequest": {
         "run_id": ID,
         "from": Moment(),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.control_service import ControlService
 from loadgrpc.client import Client
 from loadgrpc.protocol.transport import listen, new_server
@@ -79,10 +80,10 @@ async def messages(answer):
 
 
 @asynccontextmanager
-async def page_of(broker, *, control=False, names=()):
+async def page_of(broker, audit, *, control=False, names=()):
     """The page of a broker."""
     server = await new_server(["loadgrpc.v1.ControlService"], broker.types.described)
-    control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker), server)
+    control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker, audit), server)
     address = listen(server, "127.0.0.1:0")
     await server.start()
     listening = page_server.bound("127.0.0.1:0")
@@ -105,7 +106,9 @@ def at_page(at_desk):
 
     def run(use, *, control=False, names=(), **options):
         async def with_page(desk):
-            async with page_of(desk.broker._parts[0], control=control, names=names) as page:
+            async with page_of(
+                desk.broker._parts[0], Audit(desk.store, desk.clock), control=control, names=names
+            ) as page:
                 return await use(desk, page)
 
         return at_desk(with_page, **options)

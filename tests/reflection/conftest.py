@@ -34,6 +34,7 @@ def served():
         "loadgrpc.v1.FleetService",
         "loadgrpc.v1.CampaignService",
         "loadgrpc.v1.ScheduleService",
+        "loadgrpc.v1.AccessService",
         "grpc.health.v1.Health",
     ]
 

@@ -44,6 +44,7 @@ def test_list(grpcurl):
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        "loadgrpc.v1.AccessService",
         "loadgrpc.v1.CampaignService",
         "loadgrpc.v1.ControlService",
         "loadgrpc.v1.FleetService",
