@@ -37,11 +37,8 @@ def test_every_view_opens_fits_and_is_accessible(controlled, open_page, axe):
         page.wait_for_selector(what)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
-            wide = page.evaluate(
-                "new Promise(done => requestAnimationFrame(() =>"
-                " done(document.documentElement.scrollWidth)))"
-            )
-            assert wide <= width, view
+            fits = "width => document.documentElement.scrollWidth <= width"
+            page.wait_for_function(fits, arg=width, timeout=10_000)
         for scheme, rules in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(VIOLATIONS, rules) == [], view
