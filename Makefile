@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test oldest tools check lint format protos runners bench faults clean
+.PHONY: help demo test long oldest tools check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,11 +25,14 @@ demo: $(RUN)  ## load the bundled demo server for half a minute, and see the sum
 # Tests wait for processes and timers: there is one more worker than there are cores. Tests of
 # what processes cost run one after another, with nothing beside them.
 # Pytest exits with 5 when ARGS selects nothing.
-test: $(DEV) lint  ## everything that must hold: lint, types, and all tests
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not system" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "system and not alone" $(ARGS) \
+test: $(DEV) lint  ## everything that must hold: lint, types, and tests
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not system and not long" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "system and not alone and not long" $(ARGS) \
 		|| [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and alone" $(ARGS) || [ $$? = 5 ]
+
+long: $(DEV)  ## what takes long and repeats in breadth what `test` holds: some ten minutes more
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long $(ARGS) || [ $$? = 5 ]
 
 oldest:  ## tests of runner, protocol and store, with the oldest libraries that may be installed
 	PYTHON=$(PYTHON) .ci/oldest $(ARGS)

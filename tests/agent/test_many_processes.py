@@ -152,6 +152,7 @@ def _memory():
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_ten_thousand_processes_cost_what_one_thousand_do(monkeypatch):
     """Memory is flat, and an exit costs the same, however many have been before."""
     monkeypatch.setattr(os, "fsync", lambda _: None)

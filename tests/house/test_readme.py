@@ -64,6 +64,14 @@ PAGES = (
     "docs/writing-tests.md",
 )
 
+LONG_PAGES = (
+    *("docs/asynchronous-tests.md", "docs/campaigns.md", "docs/ci.md", "docs/comparing.md"),
+    *("docs/coming-from-k6.md", "docs/coming-from-loads.md", "docs/coming-from-locust.md"),
+    *("docs/configuration.md", "docs/load-models.md", "docs/python-api.md", "docs/run-life.md"),
+    *("docs/runs.md", "docs/thresholds.md"),
+)
+"""Their commands take longer together than all others; `make long` runs them."""
+
 BROKER_PORT = "7979"
 SERVER_PORTS = ("9200", "9001", "9000")
 SERVES = "listening on|connected to"
@@ -252,7 +260,8 @@ def readings():
     found = []
     for page in PAGES:
         needed = {block.needs for block in blocks((ROOT / page).read_text())}
-        found.extend((page, needs) for needs in sorted(needed))
+        marks = pytest.mark.long if page in LONG_PAGES else ()
+        found.extend(pytest.param(page, needs, marks=marks) for needs in sorted(needed))
     return found
 
 

@@ -328,6 +328,7 @@ def program(tool, root, monkeypatch):
 
 
 @pytest.mark.system
+@pytest.mark.long
 def test_reporting_conforms(conforms):
     """The conformance kit finds nothing in what adapters report by, in all its cases."""
     conforms(sys.executable, str(SAMPLES / "reporting.py"), "{test}")
@@ -351,7 +352,7 @@ def test_a_k6_script_counts_as_k6_does(program, summary_of, counting_server, tmp
     assert summary["hits"]["count"] == "22"
     told = {"started": "20", "success": "16", "failure": "2", "error": "2", "interrupted": "0"}
     told |= {"planned": "20", "dropped": "0", "notYet": "0"}
-    assert summary["iterations"] == told
+    assert told.items() <= summary["iterations"].items()
     (failure,) = summary["failures"]
     assert (failure["count"], failure["exception"]["message"]) == ("2", "never")
     (error,) = summary["errors"]

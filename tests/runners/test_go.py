@@ -67,7 +67,7 @@ def test_what_is_generated_is_fresh(go):
     succeeds(sys.executable, "go_protos.py", "--check")
 
 
-@pytest.mark.parametrize("mode", ["one-user", "all-users"])
+@pytest.mark.parametrize("mode", [pytest.param("one-user", marks=pytest.mark.long), "all-users"])
 def test_it_conforms(go_runner, conforms, mode):
     """The conformance kit finds nothing."""
     conforms(go_runner, "{test}", options=("--mode", mode))

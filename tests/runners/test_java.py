@@ -9,7 +9,7 @@ import pytest
 BUILD_S = 600
 """What a build takes where nothing is cached, at most."""
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(BUILD_S)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(BUILD_S)]
 
 
 def test_it_conforms(java_runner, conforms):

@@ -21,7 +21,7 @@ def test_its_own_tests_pass(node):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("mode", ["one-user", "all-users"])
+@pytest.mark.parametrize("mode", [pytest.param("one-user", marks=pytest.mark.long), "all-users"])
 def test_it_conforms(node, conforms, mode):
     """The conformance kit finds nothing."""
     conforms(node, str(RUNNER / "runner.js"), "{test}", options=("--mode", mode))

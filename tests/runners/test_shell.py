@@ -21,6 +21,7 @@ def programs(tool, monkeypatch) -> None:
     monkeypatch.setenv("PATH", os.pathsep.join([*sorted(folders), os.environ["PATH"]]))
 
 
+@pytest.mark.long
 def test_it_conforms(conforms):
     """The conformance kit finds nothing."""
     conforms(str(RUNNER), "{test}", options=("--mode", "one-user"))

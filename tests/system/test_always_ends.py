@@ -118,7 +118,10 @@ def tests(folder):
 
 
 @pytest.mark.usefixtures("tests")
-@pytest.mark.parametrize("name", ["Spins", "Waits", "Stopped", "Swallows", "RunnerStopped"])
+LONG = [pytest.param(each, marks=pytest.mark.long) for each in ("Waits", "Stopped", "Swallows")]
+
+
+@pytest.mark.parametrize("name", ["Spins", "RunnerStopped", *LONG])
 def test_b5_f02_a_process_that_does_not_react_is_ended_and_counted(loadgrpc, demo_server, name):
     """The run ends by the end of its stop timeout and 5 s, is no success, and says why.
 
@@ -146,6 +149,7 @@ def test_b5_f02_a_process_that_does_not_react_is_ended_and_counted(loadgrpc, dem
 
 
 @pytest.mark.usefixtures("tests")
+@pytest.mark.long
 def test_b5_f02_a_class_fixture_that_hangs_is_ended(loadgrpc, demo_server):
     """Who hangs in tearDownClass after the stop timeout is killed, and the hits stay."""
     ran = loadgrpc(
@@ -159,6 +163,7 @@ def test_b5_f02_a_class_fixture_that_hangs_is_ended(loadgrpc, demo_server):
 
 
 @pytest.mark.usefixtures("tests")
+@pytest.mark.long
 def test_b5_a_fixture_that_hangs_before_the_first_cycle_is_ended_by_a_stop(cluster, loadgrpc):
     """A stop ends a run whose setUpClass never comes back, on an agent."""
     at = cluster(1)

@@ -72,7 +72,7 @@ def test_a_broker_that_is_killed_inside_a_chord(start, loadgrpc, cluster, folder
     runs = loadgrpc("runs", *at, "--json").document["runs"]
     assert [run["state"] for run in runs] == ["RUN_STATE_FINISHED"] * 3
     listed = loadgrpc("schedule", "list", *at).stdout
-    assert re.search(r"nightly +0 3 \* \* \* Europe/Berlin", listed)
+    assert re.search(r"nightly +0 3 \* \*", listed)
     ran = loadgrpc("schedule", "run-now", "nightly", *at).stdout.strip()
     assert loadgrpc("attach", ran, *at).code == 0
     assert demo_server.requests() == 31

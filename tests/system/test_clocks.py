@@ -33,6 +33,7 @@ def wrong_clock(tmp_path):
     return make
 
 
+@pytest.mark.long
 def test_agents_whose_clocks_differ(loadgrpc, cluster, counting_server, wrong_clock):
     """The run takes as long as it took, and the summary says whose clock is how far away."""
     begun = cluster(1)

@@ -38,6 +38,7 @@ def test_every_one_of_many_hits_is_counted(loadgrpc, nginx):
     check(ran, nginx, 100_000)
 
 
+@pytest.mark.long
 def test_five_agents_make_five_times_the_load(loadgrpc, cluster, counting_server):
     """Every agent gets the whole load: five agents make 6000 requests."""
     begun = cluster(5)
@@ -59,6 +60,7 @@ def test_split_shares_the_load_out(loadgrpc, cluster, counting_server):
     check(ran, counting_server, 1200)
 
 
+@pytest.mark.long
 def test_split_with_fewer_users_than_agents(loadgrpc, cluster, counting_server):
     """An agent whose share is no user takes part and changes nothing."""
     begun = cluster(3)
@@ -100,6 +102,7 @@ def test_duration_bounds_each_cycle_and_no_user_leaks_into_the_next(loadgrpc, de
     assert int(ran.document["hits"]["count"]) == demo_server.requests()
 
 
+@pytest.mark.long
 def test_hits_and_run_time_are_other_words_for_iterations_and_duration(loadgrpc, demo_server):
     """--hits is -i, and --run-time is -d."""
     hits = loadgrpc("run", ES, "--hits", "3", "-H", demo_server.url, "--json")

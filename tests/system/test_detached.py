@@ -101,6 +101,7 @@ def test_a_broker_that_ends_hands_its_run_on(
     assert len(set(states)) == len(states), watching.output
 
 
+@pytest.mark.long
 def test_an_agent_that_ends_loses_users_only(start, loadgrpc, cluster, folder, nginx):
     """SIGTERM ends an agent with 0 when all it measured is delivered; the run says who is lost."""
     begun = cluster(2)

@@ -14,8 +14,11 @@ pytestmark = pytest.mark.system
 
 SHORT = ("--rounds", "1", "--seconds", "1.5", "--pause", "2")
 FAULTS = (
-    *("kill-runner", "kill-user", "kill-agent", "kill-broker", "term-agent"),
-    *("stop-runner", "deaf-runner", "cut", "full-store", "postgresql"),
+    *("kill-runner", "kill-agent", "kill-broker", "cut", "full-store"),
+    *(
+        pytest.param(each, marks=pytest.mark.long)
+        for each in ("kill-user", "term-agent", "stop-runner", "deaf-runner", "postgresql")
+    ),
 )
 
 

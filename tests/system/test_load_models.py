@@ -101,6 +101,7 @@ def quantile(values, q):
     return values[min(len(values) - 1, int(q * len(values)))]
 
 
+@pytest.mark.long
 def test_a_stall_is_seen_by_an_open_load_and_hidden_by_a_closed_one(loadgrpc):
     """Response times are those that follow from the plan and the server; a closed load has one."""
     stall = (1.0, 2.0)
@@ -169,6 +170,7 @@ def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder)
     assert int(summary["hits"]["count"]) == sum(counts.values())
 
 
+@pytest.mark.long
 def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, folder):
     """Agents go on by their plan; the next broker has all of it, and the law holds."""
     begun = cluster(1)

@@ -48,6 +48,7 @@ async def until(client, run_id, seen, wanted):
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 def test_everybody_tells_the_stored_state(start, loadgrpc, demo_server, folder, postgres):
     """Stopped while the database is away, a run is RUNNING for all until that is stored."""
     broker = start(

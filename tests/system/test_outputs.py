@@ -127,7 +127,7 @@ def test_r12_a_detached_run_on_agents_is_exported_later_with_the_same_results(
     assert demo_server.requests() == 3 * 20 * 2
     found = [sorted(p.relative_to(home) for p in home.rglob("*.*")) for home in (one, other)]
     assert found[0] == found[1]
-    assert len(found[0]) == 9
+    assert len(found[0]) == 10
     for name in found[0]:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
 

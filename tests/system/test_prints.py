@@ -80,6 +80,7 @@ def test_c8_what_is_printed_on_agents_is_listed(loadgrpc, cluster):
     assert "\x1b" not in shown
 
 
+@pytest.mark.long
 def test_c8_a_flood_is_bounded_and_counted(loadgrpc, cluster):
     """Of 100,000 lines some are listed; the others are counted, and the account adds up."""
     begun = cluster(1)

@@ -23,7 +23,9 @@ class TestSecrets(TestCase):
 """
 
 
-@pytest.mark.parametrize("test", ["test_token", "test_nobody"])
+@pytest.mark.parametrize(
+    "test", ["test_token", pytest.param("test_nobody", marks=pytest.mark.long)]
+)
 def test_c11_secrets_are_used_and_not_told(loadgrpc, cluster, demo_server, folder, test):
     """A password in -H reaches the server, and neither summary, plan, events, store nor log."""
     (folder / "secret.py").write_text(TESTS)

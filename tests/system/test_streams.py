@@ -65,6 +65,7 @@ def test_f19_json_is_written_to_a_stdout_that_is_not_utf8(shell):
     assert json.loads(out)["failures"][0]["exception"]["message"] == "é\x9b\u202e"
 
 
+@pytest.mark.long
 def test_f26_a_reader_that_goes_away_does_not_falsify_the_run(shell, folder):
     """`| head -1`: the run goes to its end, its document is written, and its code is its own."""
     code, out, err = shell(f"{COMMAND} --json-file s.json | head -1")
@@ -74,6 +75,7 @@ def test_f26_a_reader_that_goes_away_does_not_falsify_the_run(shell, folder):
     assert shell("loadgrpc run --help | true")[0] == 0
 
 
+@pytest.mark.long
 def test_f26_a_full_stdout_is_told_and_no_success(shell):
     """What cannot be written is one line on stderr, and not exit code 0; no traceback."""
     words = "loadgrpc: error: cannot write to standard output: No space left on device\n"
@@ -166,6 +168,7 @@ def test_f26_a_hang_up_stops_the_run_as_sigterm_does(folder, tmp_path, on_termin
     assert json.loads((folder / "s.json").read_text())["verdict"]["exitCode"] == 105
 
 
+@pytest.mark.long
 def test_f26_nohup_is_respected(shell, folder):
     """Who ignores SIGHUP from the start goes on."""
     line = "nohup loadgrpc run ok.T.test_long -i 3 >out 2>&1 & until grep -q running out; do"

@@ -79,6 +79,7 @@ def test_c1_a_killed_agent_is_told_wherever_people_look(
     loadgrpc("stop", run_id, "--kill", "-b", its.address)
 
 
+@pytest.mark.long
 def test_c2_a_database_that_is_away_is_told_and_what_is_known_is_answered(
     start, loadgrpc, demo_server, folder, postgres
 ):
@@ -145,6 +146,7 @@ def test_c2_a_database_that_is_away_is_told_and_what_is_known_is_answered(
     assert over in loadgrpc("runs", "-b", address).stdout
 
 
+@pytest.mark.long
 def test_b6_the_first_rates_are_those_of_whole_seconds(cluster, loadgrpc, demo_server):
     """No early figure is far off: partial seconds and late batches do not count as whole ones."""
     its = cluster(1)

@@ -193,6 +193,7 @@ def served(url: str) -> int:
         return int(answer.read())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
 def test_f01_f02_f05_f06_a_wild_test_ends_in_time_and_its_hits_are_told(folder, demo_server, seed):
     """The run ends, by itself or when it is stopped, and its hits are the server's.
