@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 
+LONG = [pytest.param(each, marks=pytest.mark.long) for each in ("Waits", "Stopped", "Swallows")]
 pytestmark = pytest.mark.system
 
 TESTS = """
@@ -118,9 +119,6 @@ def tests(folder):
 
 
 @pytest.mark.usefixtures("tests")
-LONG = [pytest.param(each, marks=pytest.mark.long) for each in ("Waits", "Stopped", "Swallows")]
-
-
 @pytest.mark.parametrize("name", ["Spins", "RunnerStopped", *LONG])
 def test_b5_f02_a_process_that_does_not_react_is_ended_and_counted(loadgrpc, demo_server, name):
     """The run ends by the end of its stop timeout and 5 s, is no success, and says why.
