@@ -27,8 +27,8 @@ demo: $(RUN)  ## load the bundled demo server for half a minute, and see the sum
 # Pytest exits with 5 when ARGS selects nothing.
 test: $(DEV) lint  ## everything that must hold: lint, types, and tests
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not system and not long" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "system and not alone and not long" $(ARGS) \
-		|| [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-m "system and not alone and not long" $(ARGS) || [ $$? = 5 ]
 	$(BIN)/python -m pytest -m "system and alone" $(ARGS) || [ $$? = 5 ]
 
 long: $(DEV)  ## what takes long and repeats in breadth what `test` holds: some ten minutes more
