@@ -230,7 +230,7 @@ def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
         (20.0, "held"),
         (30.0, "held"),
     ]
-    assert all(each["planned"] == each["started"] for each in document["levels"])
+    assert all(abs(each["planned"] - each["started"]) <= 1 for each in document["levels"])
     assert abs(document["levels"][0]["hits"] - 20) <= 1
     assert abs(document["levels"][1]["hits"] - 30) <= 1
     assert counts["/open"] >= 50
