@@ -32,6 +32,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))  # tools are run as scripts, and so are their parts
@@ -43,6 +44,10 @@ from faults.postgresql import Server  # noqa: E402
 from loadgrpc.certs import TlsFiles  # noqa: E402
 from loadgrpc.certs.folder import CertsFolder  # noqa: E402
 from loadgrpc.model import Role  # noqa: E402
+
+# How long an example takes says more of the machine than of us.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 TEST_ID = "LOADGRPC_TEST_ID"
 """The environment variable by which processes started by a test are known."""
