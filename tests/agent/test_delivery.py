@@ -360,4 +360,4 @@ def no_fsync():
 
 
 TestDelivery = Delivery.TestCase
-TestDelivery.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestDelivery.settings = settings(max_examples=300, stateful_step_count=40)

@@ -94,7 +94,7 @@ def test_files_go_when_all_in_them_is_committed(tmp_path, short):
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=MESSAGES, data=st.data())
 def test_damage_cuts_and_invents_nothing(tmp_path_factory, no_fsync, said, data):
     """Wherever a file is cut or a byte of it changed: what is found is the beginning of it."""

@@ -275,7 +275,6 @@ def test_messages_of_every_shape_harm_nobody(tmp_path, capsys):
 
     @settings(
         max_examples=MESSAGES // A_CALL,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

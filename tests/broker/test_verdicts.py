@@ -390,7 +390,7 @@ steps = st.lists(st.tuples(st.integers(0, 3), batches | st.integers(1, 5)), min_
 
 
 @pytest.mark.parametrize("bounds", [(1_000, 500, 100), (3, 2, 3)])
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(steps=steps, over=st.booleans())
 def test_b7_sums_add_up_whatever_comes(at_desk, bounds, steps, over):
     """Parts of every figure make the whole, with and without bounds that are in the way."""

@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadgrpc.bundle import archive, unpack
@@ -70,14 +70,12 @@ def tried(data):
                 assert (inside / entry.name).exists()
 
 
-@settings(deadline=None)
 @given(st.lists(members(), max_size=5), st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]))
 def test_members_of_any_kind(made, form):
     """Of any type, name, link and header."""
     tried(tar_of(made, form))
 
 
-@settings(deadline=None)
 @given(
     st.lists(members(), min_size=1, max_size=3),
     st.lists(st.tuples(st.integers(0, 4_000), st.integers(0, 255)), max_size=8),
@@ -93,7 +91,6 @@ def test_damaged_bytes(made, changes, length):
     tried(bytes(data))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=2_000))
 def test_any_bytes(data):
     """Bytes that are no tar at all."""

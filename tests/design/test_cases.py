@@ -26,7 +26,7 @@ def missing(rows, sizes, strength, forbidden=()):
     return found
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     st.lists(st.integers(2, 3), min_size=1, max_size=5),
     st.sampled_from([1, 2, 3]),

@@ -88,7 +88,7 @@ def tables(draw):
 
 
 @pytest.mark.parametrize("kind", [".toml", ".json", ".csv", ".md"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(table=tables())
 def test_a_table_is_read_as_it_was_written(tmp_path_factory, kind, table):
     """Every format holds all of a table, whatever its names and values are."""

@@ -54,7 +54,7 @@ def satisfied(constraint, values):
     }[constraint.kind]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EXPRESSION, EXPRESSION, st.lists(CONSTRAINT, max_size=2), st.booleans(), st.booleans())
 def test_the_table_of_a_graph_agrees_with_the_graph(first, second, constraints, masked, columns):
     """Every combination that constraints allow has its effects; every other one is impossible."""

@@ -173,7 +173,7 @@ def _covers(left, cubes, count, once):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(most=3, rules=5, disjoint=True), st.booleans())
 def test_no_table_is_simpler(table, overlap):
     """The number of rules is the smallest there is, as brute force finds it."""
@@ -184,7 +184,7 @@ def test_no_table_is_simpler(table, overlap):
     assert len(simple.table.rules) == fewest(table, once=not simple.how.overlap)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 4), st.data())
 def test_binary_tables_agree_with_sympy(size, data):
     """The rules of an action say what sympy's sum of products says, by no more products."""

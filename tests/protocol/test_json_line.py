@@ -53,7 +53,7 @@ def messages(draw, kind):
     return message
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(messages(control_pb2.ListedEvent))
 def test_it_is_what_the_converter_gives(listed):
     """Letter for letter, whatever fields an event has; fields that are new, too."""

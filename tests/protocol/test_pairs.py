@@ -6,7 +6,7 @@ import pkgutil
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc import model, protocol
@@ -1135,7 +1135,6 @@ def test_every_pair_is_tested():
 
 
 @pytest.mark.parametrize("stem", PAIRS)
-@settings(suppress_health_check=[HealthCheck.too_slow])  # a summary has much in it
 @given(data=st.data())
 def test_pairs_are_inverse(stem, data):
     """What goes through the wire, serialised, comes out as it went in."""

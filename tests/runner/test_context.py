@@ -4,7 +4,7 @@ import io
 import unittest
 from typing import ClassVar
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.broker.split import assignments
@@ -19,7 +19,6 @@ from loadgrpc.runner.user import VirtualUser
 from loadgrpc.testing import assignment_of, plan_of
 
 
-@settings(deadline=None)
 @given(
     agents=st.integers(1, 12),
     processes=st.lists(st.integers(1, 5), min_size=12, max_size=12),

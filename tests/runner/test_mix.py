@@ -17,7 +17,6 @@ weights = st.lists(st.integers(1, 9), min_size=2, max_size=5)
 seeds = st.integers(0, 2**64 - 1)
 
 
-@settings(deadline=None)
 @given(weights, seeds, st.integers(0, 500), st.integers(0, 20))
 def test_each_user_calls_each_test_as_often_as_its_weight(weights, seed, user, rounds):
     """In each round, of as many iterations as the weights are together."""
@@ -29,7 +28,6 @@ def test_each_user_calls_each_test_as_often_as_its_weight(weights, seed, user, r
     assert [called[at] for at in range(len(weights))] == weights
 
 
-@settings(deadline=None)
 @given(weights, seeds, st.integers(0, 20), st.integers(1, 500))
 def test_so_do_neighbouring_users_in_the_same_iteration(weights, seed, pile, iteration):
     """A run in which each user makes one iteration has its shares, too."""
@@ -39,7 +37,7 @@ def test_so_do_neighbouring_users_in_the_same_iteration(weights, seed, pile, ite
     assert [called[at] for at in range(len(weights))] == weights
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     weights=weights,
     agents=st.integers(1, 7),

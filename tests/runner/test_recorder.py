@@ -494,9 +494,7 @@ def _expected(kind, entry, cycle):
     return entry
 
 
-@settings(
-    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS, st.sampled_from([MIN_BATCH_BYTES, 50_000, MIB]))
 @example([("hit", _a_hit(elapsed_ns=2**62), 3_000)], MIN_BATCH_BYTES)
 @example([("hit", _a_hit(error_message="m" * 3_000, url="u" * 8_000), 40)], MIN_BATCH_BYTES)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.stats import buckets
@@ -15,7 +15,6 @@ LAST = position(MAX_VALUE)
 LARGEST = buckets._LARGEST.tolist()
 
 
-@settings(deadline=None)
 @given(st.integers(1, MAX_VALUE))
 def test_a_value_lies_between_the_bounds_of_its_bucket(value):
     """A value v at position p fulfils base**(p-1) < v <= base**p, in exact arithmetic."""
@@ -41,7 +40,6 @@ def test_many_positions_are_found_as_one_is():
     assert found == [position(value) for value in values]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, MAX_VALUE), min_size=1))
 def test_any_positions_are_found_as_one_is(values):
     """The fast look-up agrees with the exact one for whatever values."""

@@ -53,7 +53,7 @@ def close(answer, exact):
     return abs(answer - exact) <= MAX_RELATIVE_ERROR * exact + (0.5 if exact < 4_000 else 0)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(values.filter(bool))
 def test_quantiles_are_close_to_the_exact_ones(numbers):
     """Every quantile is within 0.28 % of the nearest-rank value among the values themselves."""

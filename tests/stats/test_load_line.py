@@ -25,7 +25,7 @@ NS = 1_000_000_000
 WHOLE = Stripe()
 rates = st.integers(0, 80).map(lambda n: n / 10)
 times = st.integers(1, 40).map(lambda n: n / 10)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 each_stage = st.one_of(
     st.builds(Hold, rates, times),
     st.builds(Ramp, rates, rates, times),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.stats.histogram import Histogram
@@ -56,7 +56,7 @@ def merged(kind, *parts):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_laws(kind, data):
     """Merging commutes, associates, and empty stats change nothing."""
@@ -67,7 +67,7 @@ def test_laws(kind, data):
     assert merged(kind, one, KINDS[kind]()) == one
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(st.data())
 def test_what_is_unsealed_is_what_was_sealed(data):
     """Windows with measures of all kinds, and those without any."""

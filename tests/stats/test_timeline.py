@@ -68,7 +68,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps, st.integers(1, 9), st.booleans())
 @example(
     [(0, 0, [0], "a", False), (2 * DAY, 0, [0], "a", True), (0, 44_440, [0], "a", True)], 1, False
@@ -250,7 +250,6 @@ def test_a_clock_that_jumps_ahead_makes_no_year_of_windows():
     assert not timeline._open
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**9), max_size=300))
 def test_what_is_added_to_at_a_time_is_bounded(seconds):
     """Whatever seconds come before anybody closes them."""

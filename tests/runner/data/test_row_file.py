@@ -7,7 +7,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.runner.data.row_file import BadDataFile, RowFile
@@ -80,7 +80,6 @@ def test_fields_may_hold_anything(file):
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\ufeff"), max_size=8)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(texts, texts.filter(bool)), min_size=1, max_size=20))
 def test_what_was_written_is_read(tmp_path_factory, written):
     """Any text survives both formats."""

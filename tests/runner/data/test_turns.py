@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.broker.split import assignments
@@ -57,7 +57,6 @@ def draws(mode, users, iterations, rows=1_000):
     )
 
 
-@settings(deadline=None)
 @given(runs)
 def test_each_user_has_a_row_of_its_own(run):
     """However often users of a cycle ask, their rows are the first ones, each with one user."""
@@ -66,7 +65,6 @@ def test_each_user_has_a_row_of_its_own(run):
         assert sorted(map(tuple, own)) == [(at,) for at in range(len(users))]
 
 
-@settings(deadline=None)
 @given(runs)
 def test_users_go_through_a_file_in_turn(run):
     """All users of a cycle together take the first rows, each once, whoever they are."""
@@ -75,7 +73,6 @@ def test_users_go_through_a_file_in_turn(run):
         assert draws(DataMode.IN_TURN, users, run["iterations"]) == Counter(range(count))
 
 
-@settings(deadline=None)
 @given(runs, st.integers(1, 200))
 def test_when_a_file_is_repeated_its_rows_are_used_equally(run, rows):
     """After passes through a file, no row was used more than once more than another."""
@@ -89,7 +86,6 @@ def test_when_a_file_is_repeated_its_rows_are_used_equally(run, rows):
         assert max(counts) - min(counts) <= 1
 
 
-@settings(deadline=None)
 @given(runs)
 def test_no_row_is_used_twice_in_a_run(run):
     """Over all cycles; and where users take one row each, none is left out."""
@@ -99,7 +95,6 @@ def test_no_row_is_used_twice_in_a_run(run):
     assert sorted(used) == list(range(len(everybody) * run["iterations"]))
 
 
-@settings(deadline=None)
 @given(runs, st.data())
 def test_what_one_user_does_changes_nothing_for_others(run, data):
     """Users who are lost, or slow, leave their own rows unused, and no other's."""

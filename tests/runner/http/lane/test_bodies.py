@@ -246,7 +246,6 @@ def test_a_time_out_between_chunks(triplets, kind):
 
 @settings(
     max_examples=max(1, round(25 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -283,7 +282,7 @@ def test_any_chunks(triplets, parts, packing, read, change, cut):
         assert roads == "slsl"
 
 
-@settings(max_examples=max(1, round(300 * MORE)), deadline=None)
+@settings(max_examples=max(1, round(300 * MORE)))
 @given(
     parts=st.lists(st.binary(min_size=1, max_size=30), max_size=6),
     sizes=st.lists(st.integers(1, 25), min_size=1),
@@ -305,7 +304,7 @@ def test_chunks_as_they_come(parts, sizes):
     assert found.read() is None
 
 
-@settings(max_examples=max(1, round(300 * MORE)), deadline=None)
+@settings(max_examples=max(1, round(300 * MORE)))
 @given(raw=st.text("0123aF\r\n;x +", max_size=24).map(str.encode))
 def test_chunks_that_are_none(raw):
     """Whatever is read to its end is what was sent, and nothing else would be."""

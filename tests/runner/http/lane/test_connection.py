@@ -57,7 +57,7 @@ def look_at(clocks):
 HOLD_UPS = st.lists(st.sampled_from([0, 0, 0, 30, 5 * US, 300 * US, 20 * MS]), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     before=HOLD_UPS,
     rounds=st.lists(

@@ -636,7 +636,6 @@ CALLS = st.lists(
 
 @settings(
     max_examples=max(1, round(20 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

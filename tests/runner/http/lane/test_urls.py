@@ -19,13 +19,12 @@ MORE = float(os.environ.get("EXAMPLES", "1"))
 """How many times as many examples as usual."""
 SHARED = settings(
     max_examples=max(1, round(25 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 SCHEMES = ["http"] if MORE <= 1 else ["http", "https"]
 plainly = pytest.mark.parametrize("triplets", SCHEMES, indirect=True)
 """For what TLS has no part in: over HTTP only, unless there is to be more of everything."""
-SPACE = settings(max_examples=max(1, round(400 * MORE)), deadline=None)
+SPACE = settings(max_examples=max(1, round(400 * MORE)))
 
 PATHS = [
     "",

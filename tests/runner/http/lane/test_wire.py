@@ -375,7 +375,6 @@ def test_cut_at_every_position(triplets):
 
 @settings(
     max_examples=max(1, round(15 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8), kind=st.sampled_from(range(4)))
@@ -409,7 +408,6 @@ def test_an_answer_in_pieces(triplets, sizes, kind):
 
 @settings(
     max_examples=max(1, round(15 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -449,7 +447,6 @@ _NAMES = st.sampled_from(
 
 @settings(
     max_examples=max(1, round(40 * MORE)),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
