@@ -137,7 +137,5 @@ def _whose(path: Path) -> tuple[str, SourceId]:
 
 def _write(path: Path, data: bytes) -> None:
     """Writes a file that is there whole or not at all, whatever happens meanwhile."""
-    beside = path.with_suffix(".new")
-    private.write(beside, data)
-    beside.replace(path)
+    private.replace(path, data)
     sync_folder(path.parent)

@@ -118,21 +118,18 @@ class Access:
             NotAllowed: that is not known.
         """
         certified, secret = _of_certificate(context), _secret(context)
-        if certified is None and not secret:
+        if secret:
+            if certified is not None and certified.role is Role.AGENT:
+                raise NotAllowed(f"{certified} is an agent, and cannot have a token, too")
+            return self.tokens.caller(secret)
+        if certified is None:
             raise NotAllowed(
                 "there is neither a certificate nor a token: give a token by LOADGRPC_TOKEN or"
                 " --token-file, or as metadata, authorization: Bearer TOKEN"
             )
-        if not secret:
-            caller = certified
-        elif certified is not None and certified.role is Role.AGENT:
-            raise NotAllowed(f"{certified} is an agent, and cannot have a token, too")
-        else:
-            caller = self.tokens.caller(secret)
-        assert caller is not None  # noqa: S101 - see above
-        if why := self._void(caller):
+        if why := self._void(certified):
             raise NotAllowed(why)
-        return caller
+        return certified
 
 
 def _secret(context: Context) -> str:

@@ -267,16 +267,20 @@ class Aggregate:
             _add_planned(share, iterations)
         ahead_ns = max(ahead_ns, last_ns - arrival_ns)
         last_s = (last_ns - ahead_ns) // NS_PER_S
-        late = _late_by_second((end_ns - ahead_ns) // NS_PER_S, iterations)
+        late: dict[int, int] = {}
+        if iterations.delay_ns is not None:
+            late = _late_by_second((end_ns - ahead_ns) // NS_PER_S, iterations)
         if int(end_ns.min()) - ahead_ns >= last_s * NS_PER_S:
             by_second = [(last_s, counts)]
         else:
             by_second = list(_by_second((end_ns - ahead_ns) // NS_PER_S, iterations))
-        for second, of_label in by_second[:SECONDS_A_TURN]:
-            self._count(_Ended(second, cycle, scenario, labels, of_label, late.get(second, 0)))
-        for second, of_label in by_second[SECONDS_A_TURN:]:
-            ended = _Ended(second, cycle, scenario, labels, of_label, late.get(second, 0))
-            self._put_off.append(ended)
+        ended = [
+            _Ended(second, cycle, scenario, labels, of_label, late.get(second, 0))
+            for second, of_label in by_second
+        ]
+        for each in ended[:SECONDS_A_TURN]:
+            self._count(each)
+        self._put_off.extend(ended[SECONDS_A_TURN:])
 
     def _count(self, ended: _Ended) -> None:
         """Counts iterations in the window in which they ended."""
@@ -370,18 +374,20 @@ def _add_planned(share: Share, iterations: Iterations) -> None:
     delay_ns = iterations.delay_ns
     if delay_ns is None:
         delay_ns = np.zeros(len(iterations.label), np.int64)
+    share.planned_times().add(iterations.elapsed_ns, delay_ns, _ended(iterations))
+
+
+def _ended(iterations: Iterations) -> NDArray[np.bool_] | None:
+    """Which iterations ended, those that were not cut off; None: all of them."""
     own = [label.outcome is not TestOutcome.INTERRUPTED for label in iterations.labels]
-    ended = None if all(own) else np.array(own)[iterations.label]
-    share.planned_times().add(iterations.elapsed_ns, delay_ns, ended)
+    return None if all(own) else np.array(own)[iterations.label]
 
 
 def _late_by_second(second: NDArray[np.int64], iterations: Iterations) -> dict[int, int]:
-    """How many iterations ended in each second that had started late; those cut off do not end."""
-    if iterations.delay_ns is None:
-        return {}
+    """How many iterations with a planned start ended in each second that had started late."""
+    assert iterations.delay_ns is not None  # noqa: S101 - asked by the caller
     late = iterations.delay_ns > LATE_NS
-    own = [label.outcome is not TestOutcome.INTERRUPTED for label in iterations.labels]
-    if not all(own):
-        late &= np.array(own)[iterations.label]
+    if (ended := _ended(iterations)) is not None:
+        late &= ended
     seconds, counts = np.unique(second[late], return_counts=True)
     return dict(zip(seconds.tolist(), counts.tolist(), strict=True))

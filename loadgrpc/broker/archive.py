@@ -6,7 +6,6 @@ Nothing is shown that a restart would forget, and everybody gets the same answer
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -23,7 +22,7 @@ from loadgrpc.broker.run_store import RunStore
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.timeline import Timelines
 from loadgrpc.clock import Clock
-from loadgrpc.errors import InvalidRequest, NotFound, RunNotOver, Unavailable, Violation
+from loadgrpc.errors import NotFound, RunNotOver, Unavailable
 from loadgrpc.model import (
     News,
     Notification,
@@ -41,6 +40,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
 from loadgrpc.protocol.notifications import notification_to_proto
+from loadgrpc.protocol.required import page_number
 from loadgrpc.protocol.summary import summary_from_proto
 from loadgrpc.protocol.times import signed_from_proto
 from loadgrpc.store import Filter, RunRecord, Store, StoreError
@@ -50,7 +50,6 @@ MAX_PAGE: Final = 500
 DEFAULT_PAGE: Final = 50
 PAGE_RECORDS: Final = 50
 """Runs that are read at once: with the largest plans, 13 MB."""
-_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 GOING_AWAY: Final = "the broker is going away"
 
 
@@ -168,10 +167,8 @@ class Archive:
             InvalidRequest: the token is none of ours.
             StoreError: the store cannot be read, and this is not the first page.
         """
-        if page_token and not _PAGE_TOKEN.fullmatch(page_token):
-            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+        before = page_number(page_token)
         limit = min(page_size or DEFAULT_PAGE, MAX_PAGE)
-        before = int(page_token) if page_token else None
         # Of those that go on the store may be behind: they are looked at here.
         wanted = Filter(
             states=states,

@@ -7,7 +7,7 @@ is late of one attempt is never taken for the next. What a client asks for is th
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -55,6 +55,10 @@ class Attempts(Mapping[str, ActiveRun]):
         """The run whose current attempt has that id."""
         run = self._runs.get(run_id_of(attempt_id))
         return run if run is not None and run.run.attempt_id == attempt_id else default
+
+    def values(self) -> ValuesView[ActiveRun]:
+        """The runs themselves."""
+        return self._runs.values()
 
     def __iter__(self) -> Iterator[str]:
         return (run.run.attempt_id for run in self._runs.values())

@@ -16,10 +16,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from loadgrpc.broker.callers import CALLER, place_of
-from loadgrpc.broker.work import Guard
+from loadgrpc.broker.work import Guard, meanwhile
 from loadgrpc.clock import NS_PER_S, Clock
-from loadgrpc.errors import InvalidRequest, LoadgrpcError, StoreUnavailable, Violation
+from loadgrpc.errors import LoadgrpcError, StoreUnavailable
 from loadgrpc.model import Audited
+from loadgrpc.protocol.required import page_number
 from loadgrpc.protocol.transport import Context
 from loadgrpc.store import Store, StoreError
 
@@ -47,6 +48,8 @@ class Audit:
         self._clock = clock
         self._waiting: deque[Audited] = deque()
         self._lost = 0
+        self._added = asyncio.Event()
+        """Set while something waits for the store."""
         self._seen: OrderedDict[tuple[str, ...], int] = OrderedDict()
         """When something last had an entry, the oldest first."""
 
@@ -83,17 +86,16 @@ class Audit:
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Stores entries again and again, for as long as the context lasts, and then the rest."""
-        storing = asyncio.create_task(self._watch())
         try:
-            yield
+            async with meanwhile(self._watch()):
+                yield
         finally:
-            storing.cancel()
-            await asyncio.gather(storing, return_exceptions=True)
             await self.store()
 
     async def _watch(self) -> None:
         guard = Guard()
         while True:
+            await self._added.wait()
             await asyncio.sleep(AUDIT_S)
             with guard("storing what was done"):
                 await self.store()
@@ -114,10 +116,16 @@ class Audit:
         for _ in range(len(entries) - bool(lost)):  # others may have come meanwhile
             self._waiting.popleft()
         self._lost -= lost
+        if not self._waiting and not self._lost:
+            self._added.clear()
 
     def _add(self, address: str, did: str, what: str = "", detail: str = "") -> None:
+        self._added.set()
+        if len(self._waiting) >= MAX_AUDIT_WAITING:
+            self._lost += 1
+            return
         caller = CALLER.get()
-        self._put(
+        self._waiting.append(
             Audited(
                 time_ns=self._clock.wall_ns(),
                 name=caller.name if caller else "",
@@ -128,12 +136,6 @@ class Audit:
                 detail=detail[:MAX_AUDIT_DETAIL],
             )
         )
-
-    def _put(self, entry: Audited) -> None:
-        if len(self._waiting) < MAX_AUDIT_WAITING:
-            self._waiting.append(entry)
-        else:
-            self._lost += 1
 
     def _is_new(self, key: tuple[str, ...], within_s: float) -> bool:
         """Whether something has had no entry within this time; it has one now."""
@@ -154,6 +156,4 @@ def page_of(page_size: int, page_token: str) -> tuple[int, int | None]:
     Raises:
         InvalidRequest: the token is none of ours.
     """
-    if page_token and not (page_token.isdecimal() and len(page_token) <= 18):  # noqa: PLR2004 - 63 bits
-        raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
-    return min(page_size or AUDIT_PAGE, MAX_AUDIT_PAGE), int(page_token) if page_token else None
+    return min(page_size or AUDIT_PAGE, MAX_AUDIT_PAGE), page_number(page_token)

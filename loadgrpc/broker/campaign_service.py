@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final
 
 from loadgrpc.broker.audit import Audit
-from loadgrpc.broker.callers import check_owner, client_of, own
+from loadgrpc.broker.callers import CALLER, check_owner, client_of, own
 from loadgrpc.broker.campaigns import MAX_SPEC_BYTES, Campaigns
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import StopMode
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.campaigns import campaign_spec_from_proto, campaign_to_proto
-from loadgrpc.protocol.required import required
+from loadgrpc.protocol.required import page_number, required
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import campaign_pb2, campaign_pb2_grpc, control_pb2
 
 MAX_CAMPAIGNS_LISTED: Final = 100
 CAMPAIGNS_LISTED: Final = 20
-_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +34,8 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
     async def _changed(self, request: Any) -> str:
         """The campaign that a request names, which its caller may change."""
         campaign_id = required(request, "campaign_id")
+        if CALLER.get() is None:
+            return campaign_id
         campaign = await self._campaigns.get(campaign_id)
         for step in campaign.spec.steps:
             if step.plan is not None:
@@ -70,11 +70,9 @@ class CampaignService(campaign_pb2_grpc.CampaignServiceServicer):
         self, request: campaign_pb2.ListCampaignsRequest, _: Context
     ) -> campaign_pb2.ListCampaignsResponse:
         """See campaign.proto."""
-        token = request.page_token
-        if token and not _PAGE_TOKEN.fullmatch(token):
-            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+        before = page_number(request.page_token)
         limit = min(request.page_size or CAMPAIGNS_LISTED, MAX_CAMPAIGNS_LISTED)
-        page = await self._campaigns.list(limit, int(token) if token else None)
+        page = await self._campaigns.list(limit, before)
         following = str(page.next_number) if page.next_number is not None else ""
         return campaign_pb2.ListCampaignsResponse(
             campaigns=page.campaigns, next_page_token=following

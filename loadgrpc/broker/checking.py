@@ -32,7 +32,7 @@ async def check(
         run: The run as it is shown.
         log: Its changes.
         summary: Its figures.
-        windows: Those that are closed, in the order of time.
+        windows: Those of the span that are closed, in the order of time.
     """
     judging = Judging(query.thresholds)
     if query.from_ns is not None:
@@ -43,8 +43,6 @@ async def check(
     lengths: Counter[int] = Counter()
     late_hits, edge_s = 0, 0
     async for window in windows:
-        if not _within(window, query):
-            continue
         lengths[window.length_s] += 1
         late_hits += window.late_data
         judging.add(window)
@@ -67,9 +65,3 @@ async def check(
         late_hits=late_hits,
         over=over,
     )
-
-
-def _within(window: Window, query: CheckQuery) -> bool:
-    """Whether a window lies in the span that is judged, whole."""
-    after = query.from_ns is None or window.start_s * NS_PER_S >= query.from_ns
-    return after and (query.to_ns is None or window.end_s * NS_PER_S <= query.to_ns)

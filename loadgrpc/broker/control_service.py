@@ -178,7 +178,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         run_id = await self._changed(request)
         _note(context, "asks for another load of run %s", run_id)
         self._audit.note(context, "changed the load of a run", run_id)
-        run = self._broker.archive.live_run(run_id)
+        run = await self._live(run_id)
         request_id = request.request_id or secrets.token_hex(8)
         asked = load_orders.asked(run, order, request_id, client_of(context))
         if asked.is_new:
@@ -191,7 +191,9 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
     ) -> control_pb2.AddNoteResponse:
         """See control.proto."""
         text = " ".join(required(request, "text").split())
-        run = await self._going_on(await self._changed(request))
+        run = await self._live(await self._changed(request))
+        if run is None or run.run.state.final:
+            raise InvalidRequest([Violation("run_id", "is of a run that is over")])
         request_id = request.request_id or secrets.token_hex(8)
         if not run.log.of_request(request_id):
             _note(context, "adds a note to run %s", run.run.run_id)
@@ -202,15 +204,15 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         shown = None if change is None else progress.change_to_proto(change)
         return control_pb2.AddNoteResponse(change=shown)
 
-    async def _going_on(self, run_id: str) -> ActiveRun:
-        """An active run.
+    async def _live(self, run_id: str) -> ActiveRun | None:
+        """A run that is not over; None: it is.
 
         Raises:
-            InvalidRequest: it is over.
+            NotFound: no such run.
         """
         run = self._broker.archive.live_run(run_id)
-        if run is None or run.run.state.final:
-            raise InvalidRequest([Violation("run_id", "is of a run that is over")])
+        if run is None:
+            await self._broker.archive.get_run(run_id)
         return run
 
     async def GetSummary(  # noqa: N802

@@ -114,17 +114,14 @@ class Fleet:
         for run_id in registration.run_ids:
             if run_id != assigned:
                 link.put(StopRunners(run_id, StopMode.KILL, 0.0))
-        for run in [run for run in self._runs.values() if self._concerns(run, agent_id, assigned)]:
+        # Two runs may have a part of it that goes on: a broker that was killed may not have stored
+        # the end of its part in one, but what it was assigned to next.
+        current = self._runs.get(assigned)
+        for run in [
+            run for run in self._runs.values() if run is current or self._goes_on(run, agent_id)
+        ]:
             self._happens(run, happened.AgentBack(registration, last_heard_ns))
         return link
-
-    def _concerns(self, run: ActiveRun, agent_id: str, assigned: str) -> bool:
-        """Whether a run has to learn of an agent, which may have a part in another one now.
-
-        A broker that was killed may not have stored the end of its part here, but what it was
-        assigned to next.
-        """
-        return run.run.attempt_id == assigned or self._goes_on(run, agent_id)
 
     def heard_from_agent(self, agent_id: str, sent_ns: int | None = None) -> None:
         """An agent gave a sign of life, sent at that moment by its clock, if it says so."""

@@ -44,7 +44,8 @@ class Reviews:
         active = self._archive.live_run(query.run_id)
         log = active.log if active is not None else await self._run_store.log_of(run)
         summary = await self._archive.get_summary(query.run_id)
-        async with aclosing(self._timelines.closed(run.attempt_id, active)) as windows:
+        closed = self._timelines.closed(run.attempt_id, active, query.from_ns, query.to_ns)
+        async with aclosing(closed) as windows:
             query = replace(query, thresholds=texts)
             return await check(query, run, _of_attempt(run, log), summary, windows)
 

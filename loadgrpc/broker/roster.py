@@ -9,14 +9,13 @@ stays, keeps the part that it has, and is not chosen any more.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from loadgrpc.broker.clocks import ClockOffset
 from loadgrpc.broker.queue import Choosable
-from loadgrpc.certs.folder import RENEW_NS
+from loadgrpc.certs.folder import date_of, ends_soon
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Agent, AgentState, run_id_of
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S, Registration
@@ -57,13 +56,13 @@ class Member:
         return self.connected and silent_ns <= UNREACHABLE_AFTER_S * NS_PER_S
 
 
-def _ends_soon(registration: Registration, wall_ns: int) -> tuple[str, ...]:
+def _certificate_troubles(registration: Registration, wall_ns: int) -> tuple[str, ...]:
     """What there is to say of the certificate of an agent, 30 days before it ends."""
     until_ns = registration.certificate_until_ns
-    if until_ns is None or until_ns - wall_ns >= RENEW_NS:
+    if until_ns is None or not ends_soon(until_ns, wall_ns):
         return ()
-    date = time.strftime("%Y-%m-%d", time.gmtime(until_ns // NS_PER_S))
-    return (f"its certificate is valid until {date}: `loadgrpc certs renew` renews it",)
+    until = date_of(until_ns)
+    return (f"its certificate is valid until {until}: `loadgrpc certs renew` renews it",)
 
 
 class Roster:
@@ -199,7 +198,7 @@ class Roster:
                 state=self.state(agent_id, now_ns),
                 run_id=run_id_of(member.run_id),
                 last_seen_time_ns=wall_ns - (now_ns - member.last_seen_ns),
-                troubles=(*member.troubles, *_ends_soon(member.registration, wall_ns)),
+                troubles=(*member.troubles, *_certificate_troubles(member.registration, wall_ns)),
                 drained=agent_id in self.drained,
                 retiring=member.retiring,
                 labels=member.registration.labels,

@@ -142,7 +142,8 @@ class RuleFigures:
         names = {at: self._name(scenario, rule) for at, rule in rules.items() if rule}
         if isinstance(block, Iterations):
             own = np.array([label.outcome is not TestOutcome.INTERRUPTED for label in block.labels])
-            for at in np.unique(block.case[own[block.label]]).tolist():
+            ended = fed if own.all() else np.unique(block.case[own[block.label]]).tolist()
+            for at in ended:
                 if at in names:
                     self._end(scenario, rules[at], TestOutcome.SUCCESS)
         return pieces_of(

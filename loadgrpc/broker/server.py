@@ -7,7 +7,7 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +22,7 @@ from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.schedule_service import ScheduleService
 from loadgrpc.broker.tokens import Tokens
-from loadgrpc.broker.work import Guard
+from loadgrpc.broker.work import Guard, meanwhile
 from loadgrpc.certs import FreshPems, TlsFiles
 from loadgrpc.certs.holder import holder_of
 from loadgrpc.clock import SystemClock
@@ -136,7 +136,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         await conductor.start()
         await server.start()
         try:
-            async with _retaining(store, config.retention), _watching(access), audit.kept():
+            async with _kept(store, config.retention, access, audit):
                 yield address
         finally:
             store.hurry()
@@ -155,20 +155,6 @@ def _access_info(fresh: FreshPems | None, tokens_address: str) -> AccessInfo:
     return AccessInfo(tls=True, broker_expire_time_ns=expire_time_ns, tokens_address=tokens_address)
 
 
-@asynccontextmanager
-async def _watching(access: Access | None) -> AsyncIterator[None]:
-    """Ends calls that are not allowed any more, for as long as the context lasts."""
-    if access is None:
-        yield
-        return
-    watching = asyncio.create_task(access.watch())
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-
-
 def _reached_at(address: str) -> str:
     """What people elsewhere give as -b; empty: nobody reaches it, or for a moment only."""
     if address.startswith("unix:"):
@@ -178,20 +164,21 @@ def _reached_at(address: str) -> str:
 
 
 @asynccontextmanager
-async def _retaining(store: Store, retention: Retention) -> AsyncIterator[None]:
-    """Drops the detail that is not to be kept, now and again, for as long as the context lasts."""
-    if retention == Retention():
+async def _kept(
+    store: Store, retention: Retention, access: Access | None, audit: Audit
+) -> AsyncIterator[None]:
+    """Does what is done now and again, for as long as the context lasts."""
+    async with AsyncExitStack() as stack:
+        if retention != Retention():
+            await stack.enter_async_context(meanwhile(_retain(store, retention)))
+        if access is not None:
+            await stack.enter_async_context(meanwhile(access.watch()))
+        await stack.enter_async_context(audit.kept())
         yield
-        return
-    dropping = asyncio.create_task(_retain(store, retention))
-    try:
-        yield
-    finally:
-        dropping.cancel()
-        await asyncio.gather(dropping, return_exceptions=True)
 
 
 async def _retain(store: Store, retention: Retention) -> None:
+    """Drops the detail that is not to be kept, now and again."""
     guard = Guard()
     while True:
         with guard("dropping older hits"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Final
@@ -18,13 +17,13 @@ from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.store_watch import StoreWatch
 from loadgrpc.broker.windows import shown_window
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import (
     TimelinePage,
     TimelineQuery,
     TimelineWindow,
 )
 from loadgrpc.protocol.bounds import MAX_ANSWER_BYTES
+from loadgrpc.protocol.required import page_number
 from loadgrpc.stats.rows import Bucket, Row, buckets, fitting
 from loadgrpc.stats.timeline import FIRST_NUMBER, Timeline
 from loadgrpc.stats.window import Window
@@ -44,7 +43,6 @@ RULE_BYTES: Final = 450
 COUNT_BYTES: Final = 6
 """What a window, and a series, a rule or a count of it, take in an answer at most, besides their
 texts."""
-_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 
 class Timelines:
@@ -112,15 +110,14 @@ class Timelines:
             InvalidRequest: the token is none of ours.
             StoreError: the store cannot be read.
         """
-        if query.page_token and not _PAGE_TOKEN.fullmatch(query.page_token):
-            raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+        first_s = page_number(query.page_token) or 0
         resolution_s = fitting(query.resolution_s)
         run = find(query.run_id)
         timeline = run.aggregate.timeline if run is not None else None
         wanted = [
             bucket
             for bucket in buckets(await self._rows(query.run_id, timeline), resolution_s)
-            if _wanted(bucket, query)
+            if bucket.start_s >= first_s and _wanted(bucket, query)
         ]
         closed_s = timeline.closed_s if timeline is not None and not timeline.over else None
         limit = min(query.page_size or MAX_WINDOWS, MAX_WINDOWS)
@@ -147,10 +144,20 @@ class Timelines:
             windows=tuple(windows), resolution_s=resolution_s, next_token=next_token
         )
 
-    async def closed(self, run_id: str, run: ActiveRun | None) -> AsyncGenerator[Window]:
+    async def closed(
+        self,
+        run_id: str,
+        run: ActiveRun | None,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> AsyncGenerator[Window]:
         """The windows of a run that are closed, as fine as they are kept.
 
-        `run`: that, if it is not over.
+        Args:
+            run_id: The attempt.
+            run: The run, if it is not over.
+            from_ns: No window that begins before this (wall clock); None: from the beginning.
+            to_ns: No window that ends after this; None: to the end.
 
         Raises:
             StoreError: the store cannot be read.
@@ -159,7 +166,11 @@ class Timelines:
         wanted = buckets(await self._rows(run_id, timeline), 1)
         if timeline is not None and not timeline.over:
             closed_s = timeline.closed_s
-            wanted = [each for each in wanted if each.start_s + each.length_s <= closed_s]
+            wanted = [each for each in wanted if each.end_s <= closed_s]
+        if from_ns is not None:
+            wanted = [each for each in wanted if each.start_s * NS_PER_S >= from_ns]
+        if to_ns is not None:
+            wanted = [each for each in wanted if each.end_s * NS_PER_S <= to_ns]
         async with aclosing(self._merged(run_id, wanted)) as merged:
             async for window in merged:
                 yield window
@@ -212,11 +223,8 @@ def _next_rows(wanted: Sequence[Bucket], at: int) -> list[int]:
 
 
 def _wanted(bucket: Bucket, query: TimelineQuery) -> bool:
-    start_s, end_s = bucket.start_s, bucket.start_s + bucket.length_s
-    return (
-        start_s >= int(query.page_token or 0)
-        and (query.from_ns is None or end_s * NS_PER_S > query.from_ns)
-        and (query.to_ns is None or start_s * NS_PER_S < query.to_ns)
+    return (query.from_ns is None or bucket.end_s * NS_PER_S > query.from_ns) and (
+        query.to_ns is None or bucket.start_s * NS_PER_S < query.to_ns
     )
 
 

@@ -29,7 +29,7 @@ class Tokens:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._tokens: dict[str, Token] = {}
+        self._records: dict[str, TokenRecord] = {}
         """By name."""
         self._names: dict[str, str] = {}
         """Names by the hash of the secret."""
@@ -37,11 +37,11 @@ class Tokens:
     async def recall(self) -> None:
         """Reads them, when the broker starts."""
         for record in await self._store.access.tokens():
-            self._keep(record.digest, record.token)
+            self._keep(record)
 
     def all(self) -> list[Token]:
         """All of them, by name."""
-        return [token for _, token in sorted(self._tokens.items())]
+        return [record.token for _, record in sorted(self._records.items())]
 
     def caller(self, secret: str) -> Caller:
         """The one who shows a secret.
@@ -49,9 +49,10 @@ class Tokens:
         Raises:
             NotAllowed: it is not known, or void.
         """
-        token = self._tokens.get(self._names.get(_digest(secret), ""))
-        if token is None:
+        record = self._records.get(self._names.get(_digest(secret), ""))
+        if record is None:
             raise NotAllowed("the token is not known here")
+        token = record.token
         if why := self.void(token.name):
             raise NotAllowed(why)
         return Caller(
@@ -60,9 +61,10 @@ class Tokens:
 
     def void(self, name: str) -> str:
         """Why a token is not valid, as a sentence; empty: it is."""
-        token = self._tokens.get(name)
-        if token is None:
+        record = self._records.get(name)
+        if record is None:
             return f"there is no token {name}"
+        token = record.token
         if token.revoke_time_ns is not None:
             return f"the token {name} was revoked"
         if token.expire_time_ns <= self._clock.wall_ns():
@@ -77,9 +79,9 @@ class Tokens:
             NoRoom: there are too many.
             StoreUnavailable: it could not be stored.
         """
-        if name in self._tokens and not self.void(name):
+        if name in self._records and not self.void(name):
             raise AlreadyExists(f"there is a token {name}: revoke it first")
-        if name not in self._tokens and len(self._tokens) >= MAX_TOKENS:
+        if name not in self._records and len(self._records) >= MAX_TOKENS:
             raise NoRoom(f"there are {MAX_TOKENS:,} tokens, void ones too: reuse their names")
         secret = MARK + secrets.token_urlsafe(SECRET_BYTES)
         now_ns = self._clock.wall_ns()
@@ -89,7 +91,7 @@ class Tokens:
             create_time_ns=now_ns,
             expire_time_ns=now_ns + round(expires_after_s * NS_PER_S),
         )
-        await self._save(_digest(secret), token)
+        await self._save(TokenRecord(_digest(secret), token))
         return token, secret
 
     async def revoke(self, name: str) -> Token:
@@ -99,26 +101,29 @@ class Tokens:
             NotFound: there is none of that name.
             StoreUnavailable: it could not be stored.
         """
-        token = self._tokens.get(name)
-        if token is None:
+        record = self._records.get(name)
+        if record is None:
             raise NotFound(f"no token {name!r}: `loadgrpc tokens list` has all of them")
-        if token.revoke_time_ns is None:
-            digest = next(digest for digest, of in self._names.items() if of == name)
-            token = replace(token, revoke_time_ns=self._clock.wall_ns())
-            await self._save(digest, token)
-        return token
+        if record.token.revoke_time_ns is None:
+            revoked = replace(record.token, revoke_time_ns=self._clock.wall_ns())
+            record = TokenRecord(record.digest, revoked)
+            await self._save(record)
+        return record.token
 
-    async def _save(self, digest: str, token: Token) -> None:
+    async def _save(self, record: TokenRecord) -> None:
         try:
-            await self._store.access.save_token(TokenRecord(digest, token))
+            await self._store.access.save_token(record)
         except StoreError as error:
-            raise StoreUnavailable(f"token {token.name} stays as it is: {error}") from error
-        self._keep(digest, token)
+            raise StoreUnavailable(f"token {record.token.name} stays as it is: {error}") from error
+        self._keep(record)
 
-    def _keep(self, digest: str, token: Token) -> None:
-        self._names = {each: name for each, name in self._names.items() if name != token.name}
-        self._names[digest] = token.name
-        self._tokens[token.name] = token
+    def _keep(self, record: TokenRecord) -> None:
+        """Keeps one; its name is that of no other secret any more."""
+        name = record.token.name
+        if (former := self._records.get(name)) is not None:
+            self._names.pop(former.digest, None)
+        self._names[record.digest] = name
+        self._records[name] = record
 
 
 def _digest(secret: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ElapsedFigures, Measures, TimelineWindow, WindowSeries
@@ -16,6 +17,9 @@ from loadgrpc.stats.measures import figures_of
 from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.timeline import Timeline
 from loadgrpc.stats.window import HitName, Series, Window, merged
+
+SHOWN_LATELY: Final = 16
+"""Windows that are kept for those who watch and are a little behind the others."""
 
 
 class ClosedWindows:
@@ -33,7 +37,7 @@ class ClosedWindows:
             for each in found
         }
         self._shown = {**self._shown, **shown}
-        for old in sorted(self._shown)[: -len(shown) or None]:
+        for old in sorted(self._shown)[: -max(len(shown), SHOWN_LATELY)]:
             del self._shown[old]
         return list(shown.values())
 

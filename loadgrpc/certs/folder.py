@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,16 @@ RENEW_NS: Final = 30 * 86_400 * NS_PER_S
 """How long before its end a certificate is to be renewed."""
 
 
+def ends_soon(until_ns: int, now_ns: int) -> bool:
+    """Whether it is time to renew what is valid until then (wall clock)."""
+    return until_ns - now_ns < RENEW_NS
+
+
+def date_of(wall_ns: int) -> str:
+    """The day of a moment (wall clock), in UTC."""
+    return time.strftime("%Y-%m-%d", time.gmtime(wall_ns // NS_PER_S))
+
+
 @dataclass(frozen=True)
 class KeptCertificate:
     """A certificate that is kept in a folder."""
@@ -46,7 +57,7 @@ class KeptCertificate:
 
     def ends_soon(self, now_ns: int) -> bool:
         """Whether it is time to renew it."""
-        return self.holder.expire_time_ns - now_ns < RENEW_NS
+        return ends_soon(self.holder.expire_time_ns, now_ns)
 
 
 class CertsFolder:

@@ -102,14 +102,11 @@ def command(
     need_folder()
     from loadgrpc.agent.agent import serve  # noqa: PLC0415 - heavy
     from loadgrpc.agent.config import AgentConfig  # noqa: PLC0415
-    from loadgrpc.certs import CertsError  # noqa: PLC0415
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
-    try:
+    with credential_options.usable():
         certificates = credential_options.choice().for_agents()
-    except CertsError as error:
-        raise Failure(str(error)) from error
     try:
         log.set_up(1 + verbose, log_format, log_file)
     except OSError as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import line, options
+from loadgrpc.cli import figures, line, options
 from loadgrpc.cli.command import Command
 from loadgrpc.text import one_line
 
@@ -57,7 +56,7 @@ def command(*, limit: int, name: str, broker: str, as_json: bool) -> int:
         return verdict.PASSED
     rows = [
         [
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.time_ns / 1e9)),
+            figures.moment(each.time_ns),
             one_line(each.name) or one_line(each.address).partition(" ")[0],
             one_line(each.did),
             one_line(" ".join(filter(None, (each.what, each.detail)))) or "-",

@@ -238,12 +238,8 @@ def _who_is_there(listen: str) -> str:
 
 def _check_listen(listen: str, *, insecure: bool) -> TlsFiles | None:
     """The certificates that the broker uses. None: it needs none, or is not to have any."""
-    from loadgrpc.certs import CertsError  # noqa: PLC0415 - as its client
-
-    try:
+    with credential_options.usable():
         files = credential_options.choice().for_broker()
-    except CertsError as error:
-        raise Failure(str(error)) from error
     if files is not None or values.is_loopback(listen):
         return files
     if not insecure:

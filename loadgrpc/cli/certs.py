@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ROLES: Final = ("watch", "run", "admin")
 _DAY_NS: Final = 86_400 * 10**9
 
 
@@ -100,7 +99,7 @@ def agent(*, names: tuple[str, ...], folder: Path | None) -> int:
 @click.argument("names", metavar="NAME...", required=True, nargs=-1)
 @click.option(
     "--role",
-    type=click.Choice(ROLES),
+    type=click.Choice(credential_options.ROLES),
     required=True,
     help="What they may do: look, also start runs and change their own, or everything.",
 )
@@ -201,5 +200,7 @@ def _utc(wall_ns: int) -> str:
 
 def _left(until_ns: int, now_ns: int) -> str:
     days = (until_ns - now_ns) // _DAY_NS
-    date = _utc(until_ns).partition("T")[0]
+    from loadgrpc.certs.folder import date_of  # noqa: PLC0415 - on this path only
+
+    date = date_of(until_ns)
     return f"until {date} ({days} days)" if days >= 0 else f"expired {date}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from loadgrpc.cli.runs import going_on
@@ -89,27 +88,23 @@ def _settings(broker: str, info: BrokerInfo) -> list[str]:
 
 def _protection(access: AccessInfo | None, now_ns: int, width: int) -> list[Line]:
     """The one who asks, how the broker knows, and what ends soon."""
-    from loadgrpc.certs.folder import RENEW_NS  # noqa: PLC0415
+    from loadgrpc.certs.folder import date_of, ends_soon  # noqa: PLC0415
     from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
     from loadgrpc.cli.table import labelled  # noqa: PLC0415
 
     if access is None or (caller := access.caller) is None:
         return []
     until, shown = caller.expire_time_ns or 0, "token" if caller.token else "certificate"
-    parts = [str(caller), f"{shown} until {_date(until)}"]
+    parts = [str(caller), f"{shown} until {date_of(until)}"]
     if access.tokens_address:
         parts.append(f"tokens at {access.tokens_address}")
     found = labelled("you", parts, width)
-    if (ends := access.broker_expire_time_ns) is not None and ends - now_ns < RENEW_NS:
-        text = f"  ! the certificate of the broker is valid until {_date(ends)}: renew it there"
+    if (ends := access.broker_expire_time_ns) is not None and ends_soon(ends, now_ns):
+        text = f"  ! the certificate of the broker is valid until {date_of(ends)}: renew it there"
         found.append(Line(f"{text} (loadgrpc certs renew)", Style.WARNING))
-    if until - now_ns < RENEW_NS:
-        found.append(Line(f"  ! your {shown} is valid until {_date(until)}", Style.WARNING))
+    if ends_soon(until, now_ns):
+        found.append(Line(f"  ! your {shown} is valid until {date_of(until)}", Style.WARNING))
     return found
-
-
-def _date(wall_ns: int) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(wall_ns // 10**9))
 
 
 def lines(

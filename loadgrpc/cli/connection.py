@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from loadgrpc.cli import credential_options
-from loadgrpc.cli.failure import Failure, failure_of
+from loadgrpc.cli.failure import failure_of
 from loadgrpc.errors import LoadgrpcError
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ def connect(endpoint: str) -> AbstractAsyncContextManager[Client]:
     Raises:
         Failure: certificates cannot be used.
     """
-    from loadgrpc.certs import CertsError  # noqa: PLC0415 - as below
     from loadgrpc.client import Client  # noqa: PLC0415 - gRPC is heavy
 
-    try:
+    with credential_options.usable():
         return Client.connect(endpoint, credentials=credential_options.credentials())
-    except CertsError as error:
-        raise Failure(str(error)) from error
 
 
 def ask(broker: str, question: Callable[[Client], Awaitable[T]]) -> T:

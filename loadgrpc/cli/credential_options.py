@@ -6,11 +6,14 @@ has to pass them on. What is not typed is found in the environment, as for all o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
     from loadgrpc.certs import TlsChoice
@@ -23,6 +26,8 @@ TLS: Final = ("tls_dir", "tls_ca", "tls_cert", "tls_key")
 NAMES: Final = (*TLS, "token_file", "insecure")
 """Parameters, in the order of the help."""
 FOLDER: Final = "$XDG_STATE_HOME/loadgrpc/tls"
+ROLES: Final = ("watch", "run", "admin")
+"""Of people and tools, each with the rights of those before it."""
 _META: Final = "loadgrpc.credentials"
 
 
@@ -60,6 +65,21 @@ def insecure(command: F) -> F:
         callback=kept,
         help="Speak without encryption, whatever certificates there are.",
     )(command)
+
+
+@contextmanager
+def usable() -> Iterator[None]:
+    """Certificates are looked at within it.
+
+    Raises:
+        Failure: they cannot be used; it says why.
+    """
+    from loadgrpc.certs import CertsError  # noqa: PLC0415 - as below
+
+    try:
+        yield
+    except CertsError as error:
+        raise Failure(str(error)) from error
 
 
 def choice() -> TlsChoice:

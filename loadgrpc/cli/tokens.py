@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import line, options, values
+from loadgrpc.cli import credential_options, line, options, values
 from loadgrpc.cli.command import Command, CommandGroup
 from loadgrpc.model import Role
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from loadgrpc.client import Client
     from loadgrpc.model import Token
 
-ROLES: Final = ("watch", "run", "admin")
 LONGEST_TOKEN_S: Final = 366 * 86_400.0
 
 
@@ -39,7 +38,7 @@ def command() -> None:
 @click.argument("name", metavar="NAME")
 @click.option(
     "--role",
-    type=click.Choice(ROLES),
+    type=click.Choice(credential_options.ROLES),
     required=True,
     help="What may be done with it: look, also start runs and change its own, or everything.",
 )

@@ -6,8 +6,10 @@ from loadgrpc import model
 from loadgrpc.certs.holder import MAX_NAME, NAME
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol.times import (
+    optional_timestamp,
     seconds_from_proto,
     seconds_to_proto,
+    time_or_none,
     timestamp_from_proto,
     timestamp_to_proto,
 )
@@ -22,25 +24,23 @@ ASKABLE = (model.Role.WATCH, model.Role.RUN, model.Role.ADMIN)
 
 def token_to_proto(token: model.Token) -> access_pb2.Token:
     """A token as its message."""
-    revoked = token.revoke_time_ns
     return access_pb2.Token(
         name=token.name,
         role=int(token.role),  # type: ignore[arg-type]  # an enum's number
         create_time=timestamp_to_proto(token.create_time_ns),
         expire_time=timestamp_to_proto(token.expire_time_ns),
-        revoke_time=None if revoked is None else timestamp_to_proto(revoked),
+        revoke_time=optional_timestamp(token.revoke_time_ns),
     )
 
 
 def token_from_proto(message: access_pb2.Token) -> model.Token:
     """A token from its message."""
-    revoked = message.HasField("revoke_time")
     return model.Token(
         name=message.name,
         role=model.Role(message.role),
         create_time_ns=timestamp_from_proto(message.create_time),
         expire_time_ns=timestamp_from_proto(message.expire_time),
-        revoke_time_ns=timestamp_from_proto(message.revoke_time) if revoked else None,
+        revoke_time_ns=time_or_none(message, "revoke_time"),
     )
 
 
@@ -78,15 +78,14 @@ def wanted_from_proto(message: access_pb2.CreateTokenRequest) -> tuple[str, mode
 
 def access_to_proto(access: model.AccessInfo) -> access_pb2.GetCallerResponse:
     """Who somebody is to a broker, as its message."""
-    caller, until = access.caller, access.broker_expire_time_ns
-    expires = None if caller is None else caller.expire_time_ns
+    caller = access.caller
     return access_pb2.GetCallerResponse(
         name=caller.name if caller else "",
         role=int(caller.role if caller else model.Role.ADMIN),  # type: ignore[arg-type]  # as above
         token=caller is not None and caller.token,
-        expire_time=None if expires is None else timestamp_to_proto(expires),
+        expire_time=optional_timestamp(caller.expire_time_ns if caller else None),
         tls=access.tls,
-        broker_expire_time=None if until is None else timestamp_to_proto(until),
+        broker_expire_time=optional_timestamp(access.broker_expire_time_ns),
         tokens_address=access.tokens_address,
     )
 
@@ -99,20 +98,12 @@ def access_from_proto(message: access_pb2.GetCallerResponse) -> model.AccessInfo
             name=message.name,
             role=model.Role(message.role),
             token=message.token,
-            expire_time_ns=(
-                timestamp_from_proto(message.expire_time)
-                if message.HasField("expire_time")
-                else None
-            ),
+            expire_time_ns=time_or_none(message, "expire_time"),
         )
     return model.AccessInfo(
         caller=caller,
         tls=message.tls,
-        broker_expire_time_ns=(
-            timestamp_from_proto(message.broker_expire_time)
-            if message.HasField("broker_expire_time")
-            else None
-        ),
+        broker_expire_time_ns=time_or_none(message, "broker_expire_time"),
         tokens_address=message.tokens_address,
     )
 

@@ -95,22 +95,22 @@ def _of_server(
 ) -> str:
     """What is wrong with the certificate that a server shows."""
     whose = f"the certificate of the broker at {endpoint}"
-    match error.verify_code:
-        case code if code == EXPIRED:
-            return f"{whose} has expired: `loadgrpc certs renew` on its machine renews it"
-        case code if code == NOT_YET:
-            return f"{whose} is not valid yet: compare the clocks of both machines"
-        case code if code in (OTHER_HOST, OTHER_ADDRESS):
-            names = ", ".join(_names(host, port, files)) or "another host"
-            return (
-                f"{whose} is for {names}, and not for {host}: connect by one of these names, or add"
-                f" this one with `loadgrpc certs init {host}` on its machine"
-            )
-        case code if code in UNKNOWN:
-            return (
-                f"{whose} was not issued by the authority in {files.ca}: see that it is the broker"
-                " you mean, and get ca.pem from its machine"
-            )
+    code = error.verify_code
+    if code == EXPIRED:
+        return f"{whose} has expired: `loadgrpc certs renew` on its machine renews it"
+    if code == NOT_YET:
+        return f"{whose} is not valid yet: compare the clocks of both machines"
+    if code in {OTHER_HOST, OTHER_ADDRESS}:
+        names = ", ".join(_names(host, port, files)) or "another host"
+        return (
+            f"{whose} is for {names}, and not for {host}: connect by one of these names, or add"
+            f" this one with `loadgrpc certs init {host}` on its machine"
+        )
+    if code in UNKNOWN:
+        return (
+            f"{whose} was not issued by the authority in {files.ca}: see that it is the broker"
+            " you mean, and get ca.pem from its machine"
+        )
     return f"{whose} is not accepted: {error.verify_message}"
 
 

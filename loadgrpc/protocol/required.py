@@ -1,10 +1,13 @@
-"""What a request has to say."""
+"""What a request has to say, and the tokens of pages, which are numbers."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from loadgrpc.errors import InvalidRequest, Violation
+
+_PAGE_TOKEN: Final = re.compile("[0-9]{1,18}")
 
 
 def required(request: Any, field: str) -> str:
@@ -17,3 +20,16 @@ def required(request: Any, field: str) -> str:
     if not value:
         raise InvalidRequest([Violation(field, "is required")])
     return value
+
+
+def page_number(token: str) -> int | None:
+    """The number that is a token of a page; None: it is the first page.
+
+    Raises:
+        InvalidRequest: the token is none of ours.
+    """
+    if not token:
+        return None
+    if not _PAGE_TOKEN.fullmatch(token):
+        raise InvalidRequest([Violation("page_token", "was not issued by this broker")])
+    return int(token)

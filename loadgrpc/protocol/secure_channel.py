@@ -122,7 +122,6 @@ class SecureChannel:
                 self._close(channel)
 
     def _close(self, channel: grpc.aio.Channel) -> None:
-        self._calls.pop(channel, None)
         closing = asyncio.get_running_loop().create_task(channel.close())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)

@@ -53,7 +53,8 @@ FLATTERS: Final = 0.01
 """How much too high a line through levels is, as ln of a ratio: in a short time a queue is seldom
 as long as in the long run. Of simulated queues; that of few servers is flattered more than that."""
 CONFIRMED: Final = 0.03
-"""How near, as ln of a ratio, a long level has to be to an end of the answer to confirm it."""
+"""How far within the answer, as ln of a ratio, a long level may be that confirms an end of it."""
+ROUNDING: Final = 1e-9
 THIRDS: Final = 3
 GROWS: Final = 1.3
 """A queue that makes each third of a level slower than the one before by this factor grows."""
@@ -207,13 +208,21 @@ class LimitSearch:
         return [each for each in self.tried if each.measured_s >= LONG[1]]
 
     def _confirmed(self, crossing: float, reach: float) -> tuple[bool, bool]:
-        """Whether a long level near the lower end held, and one near the upper end did not."""
+        """Whether a long level near the lower end held, and one near the upper end did not.
+
+        Near, and within the answer: what held below it, or did not above it, leaves the end open.
+        """
         found = []
         for end, holds in (
             (crossing * math.exp(-reach), True),
             (crossing * math.exp(reach), False),
         ):
-            near = [each for each in self._long if abs(math.log(each.rate / end)) <= CONFIRMED]
+            inward = 1 if holds else -1
+            near = [
+                each
+                for each in self._long
+                if -ROUNDING <= inward * math.log(each.rate / end) <= CONFIRMED
+            ]
             total = sum(_clipped(each.excess) * each.measured_s for each in near)
             found.append(bool(near) and (total < 0) is holds)
         return found[0], found[1]

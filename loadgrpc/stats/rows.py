@@ -37,6 +37,11 @@ class Bucket(NamedTuple):
     length_s: int
     rows: list[Row]
 
+    @property
+    def end_s(self) -> int:
+        """Where it ends, in seconds since 1970."""
+        return self.start_s + self.length_s
+
     def window(self) -> Window:
         """The window, a new one."""
         whole = Window(self.start_s, self.length_s)
@@ -61,7 +66,7 @@ def buckets(rows: Iterable[Row], resolution_s: int) -> list[Bucket]:
     for row in chosen:
         length_s = max(row.length_s, resolution_s)
         start_s = row.start_s - row.start_s % length_s
-        if found and row.start_s < found[-1].start_s + found[-1].length_s:
+        if found and row.start_s < found[-1].end_s:
             found[-1].rows.append(row)
         else:
             found.append(Bucket(start_s, length_s, [row]))

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from loadgrpc.broker import broker as of_broker
 from loadgrpc.broker import control_service, watch
 from loadgrpc.broker import timeline as module
+from loadgrpc.broker.windows import ClosedWindows
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest, NotFound
 from loadgrpc.model import Progress, TimelineQuery, TimelineWindow
 from loadgrpc.stats.rows import LENGTHS
+from loadgrpc.stats.timeline import Timeline
 from loadgrpc.store import StoreError
 from loadgrpc.testing import ManualClock
 from loadgrpc.v1 import control_pb2, event_pb2, runner_pb2
@@ -293,6 +296,19 @@ def test_watchers_get_each_window_that_closes(at_desk, monkeypatch):
         assert not [n async for n in desk.broker.archive.watch_run(run.run_id) if is_window(n)]
 
     at_desk(use)
+
+
+def test_who_is_a_little_behind_gets_the_same_windows():
+    """Others have asked for newer ones only, and nothing is made again."""
+    timeline = Timeline()
+    for second in range(4):
+        timeline.window(second)
+    timeline.close(10 * NS_PER_S)
+    closed = ClosedWindows()
+    first = closed.since(timeline, 0)
+    assert len(first) == 4
+    closed.since(timeline, 3)
+    assert all(a is b for a, b in zip(closed.since(timeline, 0), first, strict=True))
 
 
 def is_window(news):

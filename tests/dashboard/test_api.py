@@ -161,6 +161,17 @@ def test_a_note_is_of_an_active_run(at_page, ended):
     at_page(use, control=True)
 
 
+def test_nothing_is_changed_of_a_run_that_is_not_there(at_page):
+    """It is not found, whatever is asked for."""
+
+    async def use(_, page):
+        for path, body in (("note", {"text": "x"}), ("load", {"users": 1}), ("stop", {})):
+            refused = await page.post(f"/api/runs/r-nowhere/{path}", body, http=404)
+            assert refused["reason"] == "NOT_FOUND"
+
+    at_page(use, control=True)
+
+
 def test_a_plan_is_checked_without_a_run(at_page):
     """A plan comes back as it is read, with why it would wait; a wrong one names its fields."""
 
