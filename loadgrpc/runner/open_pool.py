@@ -82,8 +82,7 @@ class OpenPool(LoadPool):
         now_ns = self._begin(number)
         began_ns = now_ns if began_ns is None else began_ns
         share = self._share
-        line = share.line(self._changes or ())
-        self._changes = None
+        line = self._line()
         arrivals = Arrivals(line, share.stripe, share.spacing, share.seed)
         epoch_ns = self._clock.epoch_ns
         self._due_ns = began_ns + epoch_ns
@@ -95,9 +94,8 @@ class OpenPool(LoadPool):
         warm_ns = began_ns + round(WARM_S * NS_PER_S)
         while not self.stopping.is_set():
             self.roused.clear()
-            if self._changes is not None:
-                line = share.line(self._changes)
-                self._changes = None
+            if (newer := self._line()) is not line:
+                line = newer
                 arrivals.follow(line)
                 rate = line.peak / share.stripe.step
             due_ns = arrivals.due_ns

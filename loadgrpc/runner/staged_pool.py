@@ -43,8 +43,7 @@ class StagedPool(LoadPool):
         now_ns = self._begin(number)
         began_ns = now_ns if began_ns is None else began_ns
         share = self._share
-        line = share.line(self._changes or ())
-        self._changes = None
+        line = self._line()
         seats: dict[int, Strand] = {}
         strands: list[Strand] = []
         step = users[1] - users[0] if len(users) > 1 else 1
@@ -56,9 +55,7 @@ class StagedPool(LoadPool):
 
         while not self.stopping.is_set():
             self.roused.clear()
-            if self._changes is not None:
-                line = share.line(self._changes)
-                self._changes = None
+            line = self._line()
             since_s = (self._clock.monotonic_ns() - began_ns) / NS_PER_S
             if since_s >= line.duration_s:
                 break

@@ -212,6 +212,26 @@ def test_a_live_change_moves_what_is_left():
     assert scene.counted() == (16, 16, 0, 0)
 
 
+def test_a_change_that_comes_while_another_is_applied_counts():
+    """Users may be threads, and changes come at any moment: none is lost."""
+    scene = Scene("10/s for 3s")
+    first, second = (LoadChange(at_s, LoadChangeKind.LEVEL, 2.0 * at_s) for at_s in (1.0, 2.0))
+
+    class Restless(LoadShare):
+        def line(self, changes):
+            line = super().line(changes)
+            if len(changes) < 2:
+                scene.pool.change([first, second][: len(changes) + 1])
+            return line
+
+    scene.pool.follow(Restless(load=scene.load, stripe=Stripe()))
+    scene.run()
+
+    assert scene.starts == pytest.approx(
+        [n / 10 for n in range(10)] + [1.0, 1.5, 2.0, 2.25, 2.5, 2.75]
+    )
+
+
 def test_a_paused_load_waits_for_its_end():
     """Nothing starts while it is paused; what is left starts when it goes on."""
     scene = Scene("10/s for 2s")

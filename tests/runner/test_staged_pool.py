@@ -131,6 +131,24 @@ def test_a_live_change_holds_from_its_moment():
     assert scene.seen == {0.9: 3, 1.2: 8, 2.3: 6}
 
 
+def test_a_change_that_comes_while_another_is_applied_counts():
+    """Users may be threads, and changes come at any moment: none is lost."""
+    scene = Scene("3 users for 3s")
+    first, second = (LoadChange(at_s, LoadChangeKind.LEVEL, 4.0 * at_s) for at_s in (1.0, 2.0))
+
+    class Restless(LoadShare):
+        def line(self, changes):
+            line = super().line(changes)
+            if len(changes) < 2:
+                scene.pool.change([first, second][: len(changes) + 1])
+            return line
+
+    scene.pool.follow(Restless(load=scene.load, stripe=WHOLE))
+    scene.run(look_at=[0.9, 1.2, 2.3])
+
+    assert scene.seen == {0.9: 3, 1.2: 4, 2.3: 8}
+
+
 def test_a_stop_ends_it():
     """Users finish their iteration, and none comes."""
     scene = Scene("3 users for 1h", takes=0.3)
