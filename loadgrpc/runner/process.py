@@ -87,6 +87,8 @@ class UserProcess:
         self._stop_s: float | None = None
         self._changes: tuple[LoadChange, ...] = ()
         """How the load was changed live, as the link last said."""
+        self._changing = strands.lock()
+        """Held while a pool learns of changes: orders may be read by another thread."""
         self._told_users = (0, 0)
         """How many users run, and how many of the cycle were started, as last reported."""
         self._flushing = strands.lock()
@@ -177,8 +179,9 @@ class UserProcess:
             process=share.first_user,
             processes=share.processes,
         )
-        self._follow(pool, load)
-        self._pool = pool
+        with self._changing:
+            self._follow(pool, load)
+            self._pool = pool
         self._feeds = feeds
         if self._stop_s is not None:  # the order came while the test was loading
             pool.stop(self._stop_s)
@@ -249,12 +252,14 @@ class UserProcess:
                 pool.change(self._changes)
 
     def _change_load(self, order: ChangeLoad) -> None:
-        self._changes = tuple(
+        changes = tuple(
             LoadChange(at_s, LoadChangeKind(int(kind)), value)
             for at_s, kind, value in order.changes
         )
-        if isinstance(self._pool, LoadPool):
-            self._pool.change(self._changes)
+        with self._changing:
+            self._changes = changes
+            if isinstance(self._pool, LoadPool):
+                self._pool.change(changes)
 
     def _flush_now_and_then(self, recorder: Recorder, pool: Pool) -> None:
         while not self._retired.wait(FLUSH_S):
