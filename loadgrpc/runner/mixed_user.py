@@ -17,7 +17,7 @@ from loadgrpc.runner.judge import CutOff
 from loadgrpc.runner.loader import LoadedTest
 from loadgrpc.runner.mix import Mix, Turn
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.rests import Rests, paced, planned_ns
+from loadgrpc.runner.rests import Rests, paced, run_paced
 from loadgrpc.runner.user import VirtualUser
 from loadgrpc.stats.pacing import Pace
 
@@ -93,13 +93,7 @@ class MixedUser:
 
     def run_paced(self, iteration: int) -> TestOutcome:
         """The same, after a rest: with pacing, by the class of the test before, it has a plan."""
-        planned = planned_ns(self, self._context, iteration - 1)
-        turn = self._turn_of(iteration)
-        return (
-            turn.run_iteration(iteration)
-            if planned is None
-            else turn.run_planned(iteration, planned)
-        )
+        return run_paced(self, self._context, iteration)
 
     def run_planned(self, iteration: int, planned_ns: int) -> TestOutcome:
         """The same, of one that was planned to start at that time (monotonic)."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import TestNotLoaded
-from loadgrpc.model import Constant, Scenario, Wait
+from loadgrpc.model import Constant, Scenario, TestOutcome, Wait
 from loadgrpc.runner.context import UserContext
 from loadgrpc.runner.testcase import TestCase
 from loadgrpc.stats.draws import draw
@@ -86,6 +86,16 @@ class Resting(Protocol):
         """When it ended."""
 
 
+class PacedUser(Resting, Protocol):
+    """A user whose iterations may have a plan."""
+
+    def run_iteration(self, iteration: int) -> TestOutcome:
+        """Runs the test once."""
+
+    def run_planned(self, iteration: int, planned_ns: int) -> TestOutcome:
+        """The same, of an iteration that was planned to start at that time (monotonic)."""
+
+
 def due_ns(user: Resting, context: UserContext, done: int) -> int:
     """When the next iteration of a user is due that has `done` some: its planned start.
 
@@ -94,14 +104,7 @@ def due_ns(user: Resting, context: UserContext, done: int) -> int:
     """
     if not done:
         raise ValueError("the first iteration follows no other")
-    status, (pacing, think) = context.status, user.rests
-    who = status.cycle, status.user_index, done
-    due = user.ended_ns
-    if think is not None:
-        due += _ns(think, draw(context.seed, *who, _THINK))
-    if pacing is not None:
-        due = max(due, user.began_ns + _ns(pacing, draw(context.seed, *who, _PACING)))
-    return due
+    return max([user.ended_ns, *_rested_ns(user, context, done)])
 
 
 def planned_ns(user: Resting, context: UserContext, done: int) -> int | None:
@@ -110,14 +113,30 @@ def planned_ns(user: Resting, context: UserContext, done: int) -> int | None:
     Other than when it is due, this may be before the end of the iteration before it, which took
     longer than the pacing: then the next is late. Whoever thinks, too, waits for the answer.
     """
-    status, (pacing, think) = context.status, user.rests
+    pacing = user.rests.pacing
     if pacing is None or pacing == NO_WAIT or not done:
         return None
+    return max(_rested_ns(user, context, done))
+
+
+def _rested_ns(user: Resting, context: UserContext, done: int) -> list[int]:
+    """When each of its rests after that iteration is over."""
+    status, (pacing, think) = context.status, user.rests
     who = status.cycle, status.user_index, done
-    planned = user.began_ns + _ns(pacing, draw(context.seed, *who, _PACING))
+    over = []
+    if pacing is not None:
+        over.append(user.began_ns + _ns(pacing, draw(context.seed, *who, _PACING)))
     if think is not None:
-        planned = max(planned, user.ended_ns + _ns(think, draw(context.seed, *who, _THINK)))
-    return planned
+        over.append(user.ended_ns + _ns(think, draw(context.seed, *who, _THINK)))
+    return over
+
+
+def run_paced(user: PacedUser, context: UserContext, iteration: int) -> TestOutcome:
+    """Lets a user run an iteration after a rest: with pacing it has a planned start."""
+    planned = planned_ns(user, context, iteration - 1)
+    if planned is None:
+        return user.run_iteration(iteration)
+    return user.run_planned(iteration, planned)
 
 
 def paced(pace: Pace, user: Resting, context: UserContext, end_ns: int | None) -> Pace:

@@ -37,7 +37,7 @@ from loadgrpc.runner.http.addresses import AddressBook
 from loadgrpc.runner.judge import Judge, check_that_it_ran, is_cut_off, skip_reason
 from loadgrpc.runner.plain import is_plain
 from loadgrpc.runner.recorder import Recorder
-from loadgrpc.runner.rests import Rests, paced, planned_ns
+from loadgrpc.runner.rests import Rests, paced, run_paced
 from loadgrpc.runner.retry import USER
 from loadgrpc.runner.supported import Feature, has
 from loadgrpc.runner.testcase import TestCase
@@ -226,12 +226,7 @@ class VirtualUser:
 
     def run_paced(self, iteration: int) -> TestOutcome:
         """Run the test once, after a rest: with pacing it has a planned start."""
-        planned = planned_ns(self, self._context, iteration - 1)
-        return (
-            self.run_iteration(iteration)
-            if planned is None
-            else self.run_planned(iteration, planned)
-        )
+        return run_paced(self, self._context, iteration)
 
     def run_iteration(self, iteration: int, delay_ns: int = 0) -> TestOutcome:
         """Run the test once, `delay_ns` after its planned start, and record how it went."""
