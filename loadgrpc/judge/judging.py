@@ -226,8 +226,11 @@ class Judging:
         outcome = ThresholdOutcome.FAIL if trial.failed else ThresholdOutcome.PASS
         outcome = ThresholdOutcome.NO_DATA if worst is None else outcome
         allowed = outcome is ThresholdOutcome.NO_DATA and threshold.or_no_data
-        keys = {key for key, _ in self._names}
-        apart = not keys or "agent" in keys or threshold.where.of != "agent"
+        apart = (
+            threshold.where.of != "agent"
+            or not self._names
+            or any(key == "agent" for key, _ in self._names)
+        )
         return ThresholdResult(
             text=threshold.text,
             outcome=outcome,

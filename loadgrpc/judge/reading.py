@@ -86,8 +86,9 @@ class Reading:
         """What came of the cases, or from the agents, that are meant. None: there are none."""
         if where not in self._came:
             total: RuleStats | None = None
-            for scenario, of, stats in self._told(where.of):
-                if where.takes("scenario", scenario) and where.takes(where.of, of):
+            key = where.of
+            for scenario, of, stats in self._told(key):
+                if where.takes("scenario", scenario) and where.takes(key, of):
                     total = RuleStats() if total is None else total
                     total.merge(stats)
             self._came[where] = total
