@@ -3,6 +3,7 @@
 import datetime as dt
 import ssl
 import stat
+from contextlib import suppress
 
 import pytest
 
@@ -165,9 +166,30 @@ def test_two_uris_are_nobody(folder):
     assert holder_of(issued.cert).role is None
 
 
-def test_the_standard_library_accepts_them(folder):
-    """A strict reader of the standards finds nothing wrong with what is issued."""
-    context = ssl.create_default_context(cafile=folder.ca)
+def strict(files, purpose):
+    """One side of a connection: it shows a certificate, and looks strictly at that of the other."""
+    context = ssl.create_default_context(purpose, cafile=files.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_STRICT
-    ((kind, name),) = context.get_ca_certs()[0]["subject"][0:1][0]
-    assert (kind, name.rpartition(" ")[0]) == ("commonName", "loadgrpc authority")
+    context.load_cert_chain(files.cert, files.key)
+    return context
+
+
+def test_the_standard_library_accepts_them(issued):
+    """A strict reader of the standards finds nothing wrong with what is issued."""
+    for files in (issued.admin, issued.caller("agent")):
+        serving = strict(issued.broker, ssl.Purpose.CLIENT_AUTH)
+        calling = strict(files, ssl.Purpose.SERVER_AUTH)
+        to_broker, to_caller = ssl.MemoryBIO(), ssl.MemoryBIO()
+        broker = serving.wrap_bio(to_broker, to_caller, server_side=True)
+        caller = calling.wrap_bio(to_caller, to_broker, server_hostname="localhost")
+        for side in (caller, broker, caller, broker):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+
+        holder = whose(files)
+        uri = uri_of(holder.name, holder.role)
+        assert broker.getpeercert()["subjectAltName"] == (("URI", uri),)
+        assert ("DNS", "localhost") in caller.getpeercert()["subjectAltName"]
+        ((kind, name),) = calling.get_ca_certs()[0]["subject"][0:1][0]
+        assert (kind, name.rpartition(" ")[0]) == ("commonName", "loadgrpc authority")
