@@ -297,26 +297,50 @@ def test_conditions_are_separated():
 
 
 @pytest.mark.parametrize(
-    ("found", "line", "code"),
+    ("found", "line", "code", "reason"),
     [
         (
             FoundLimit(least=95, most=105),
             "limit   95.0/s to 105/s   (100/s ± 5.00 %)   while c",
             0,
+            "found",
         ),
-        (FoundLimit(least=5_000, most=math.inf), "limit   at least 5000/s, the highest that", 0),
-        (FoundLimit(least=0, most=0.8), "limit   below 0.80/s: no level held (c)", 99),
-        (FoundLimit(least=95, most=105, generator=True), "limit   at least 95.0/s: more the", 3),
-        (FoundLimit(least=0, most=10, generator=True), "limit   not known: the generator", 3),
-        (None, "", 105),
+        (
+            FoundLimit(least=5_000, most=math.inf),
+            "limit   at least 5000/s, the highest that",
+            0,
+            "every level held",
+        ),
+        (
+            FoundLimit(least=0, most=0.8),
+            "limit   below 0.80/s: no level held (c)",
+            99,
+            "no level held",
+        ),
+        (
+            FoundLimit(least=95, most=105, generator=True),
+            "limit   at least 95.0/s: more the",
+            3,
+            "the generator was the limit",
+        ),
+        (
+            FoundLimit(least=0, most=10, generator=True),
+            "limit   not known: the generator",
+            3,
+            "the generator was the limit",
+        ),
     ],
 )
-def test_the_answer(found, line, code):
-    """In a line, and an exit code for each kind."""
+def test_the_answer(found, line, code, reason):
+    """In a line, an exit code for each kind, and the reason of it."""
     assert limit._exit_code(found) == code
-    if found is not None:
-        assert limit_report.answer(found, "c")[0].text.startswith(line)
-        assert limit_report.reason(found)
+    assert limit_report.answer(found, "c")[0].text.startswith(line)
+    assert limit_report.reason(found) == reason
+
+
+def test_without_an_answer_it_was_stopped():
+    """By a person."""
+    assert limit._exit_code(None) == 105
 
 
 def evidence(outcome=HELD, **more):
