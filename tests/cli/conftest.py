@@ -6,6 +6,7 @@ import asyncio
 import difflib
 import logging
 import os
+import pty
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -45,6 +46,8 @@ from loadgrpc.v1 import control_pb2
 
 NS = 1_000_000_000
 START_NS = 1_700_000_000 * NS
+LONGEST_S = 30.0
+"""What a person waits for comes sooner."""
 UPDATE = "LOADGRPC_UPDATE_SNAPSHOTS"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -702,6 +705,22 @@ def client(
 
     monkeypatch.setattr(connection, "connect", connect)
     return fake
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both ends of a terminal: that of a person, and that of the command."""
+    master, slave = pty.openpty()
+    yield master, slave
+    os.close(master)
+    os.close(slave)
+
+
+async def until(what: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(LONGEST_S):
+        while not what():  # noqa: ASYNC110 - what is seen is in many places
+            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pty
 import signal
 import sys
 import termios
@@ -33,8 +32,9 @@ from loadgrpc.model import (
     StopMode,
 )
 
+from .conftest import LONGEST_S, until
+
 LEVEL, FACTOR, PAUSE, RESUME = LoadChangeKind
-LONGEST_S = 30.0
 
 
 def staged(name="", unit=LoadUnit.ARRIVALS):
@@ -126,20 +126,10 @@ def test_each_scenario_that_can_be_changed_is():
 
 
 @pytest.fixture
-def terminal(monkeypatch):
-    """Both ends of a terminal, that of a person and that of the command, which is in front."""
+def terminal(terminal, monkeypatch):
+    """A terminal that the command is in front of."""
     monkeypatch.setattr(keyboard, "in_foreground", lambda _: True)
-    master, slave = pty.openpty()
-    yield master, slave
-    os.close(master)
-    os.close(slave)
-
-
-async def until(what):
-    """Wait until something is so."""
-    async with asyncio.timeout(LONGEST_S):
-        while not what():  # noqa: ASYNC110 - what is seen is in many places
-            await asyncio.sleep(0.005)
+    return terminal
 
 
 def is_raw(slave):

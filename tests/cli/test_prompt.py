@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import os
-import pty
 import signal
 import sys
 from dataclasses import replace
@@ -16,8 +15,9 @@ from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.cli.prompt import Prompt, prompt_for
 from loadgrpc.model import RunState, StopMode
 
+from .conftest import LONGEST_S, until
+
 QUESTION = "run r-f3a9f3a9f3 goes on: (s)top it, (d)etach from it, or (c)ontinue to watch? "
-LONGEST_S = 30.0
 GRACEFUL, KILL = ("stop_run", StopMode.GRACEFUL), ("stop_run", StopMode.KILL)
 
 
@@ -53,20 +53,14 @@ class Person:
         self._keys = keys
         self.shown, self.display = io.StringIO(), Notes()
 
-    async def sees(self, what):
-        """Wait until something is so."""
-        async with asyncio.timeout(LONGEST_S):
-            while not what():  # noqa: ASYNC110 - what is seen is in many places
-                await asyncio.sleep(0.005)
-
     async def is_asked(self, times=1):
         """Wait for a question."""
-        await self.sees(lambda: self.shown.getvalue().count(QUESTION) == times)
+        await until(lambda: self.shown.getvalue().count(QUESTION) == times)
 
     async def sees_figures(self):
         """Wait until the display is drawn again."""
         drawn = len(self.display.calls)
-        await self.sees(lambda: "draw" in self.display.calls[drawn:])
+        await until(lambda: "draw" in self.display.calls[drawn:])
 
     def types(self, text):
         """Press keys."""
@@ -75,15 +69,6 @@ class Person:
     def presses_ctrl_c(self):
         """Ctrl-C."""
         os.kill(os.getpid(), signal.SIGINT)
-
-
-@pytest.fixture
-def terminal():
-    """Both ends of a terminal: that of a person, and that of the command."""
-    master, slave = pty.openpty()
-    yield master, slave
-    os.close(master)
-    os.close(slave)
 
 
 @pytest.fixture
@@ -198,7 +183,7 @@ def test_a_second_ctrl_c_stops_and_a_third_kills(following, client):
         person.presses_ctrl_c()
         await person.is_asked()
         person.presses_ctrl_c()
-        await person.sees(lambda: client.asked == [GRACEFUL])
+        await until(lambda: client.asked == [GRACEFUL])
         person.presses_ctrl_c()
 
     final, person = following(does)
@@ -216,7 +201,7 @@ def test_after_stop_was_answered_ctrl_c_kills(following, client):
         person.presses_ctrl_c()
         await person.is_asked()
         person.types(b"s\n")
-        await person.sees(lambda: client.asked == [GRACEFUL])
+        await until(lambda: client.asked == [GRACEFUL])
         person.presses_ctrl_c()
 
     following(does)
