@@ -1,13 +1,17 @@
 """What system tests share: real processes, servers that count for themselves, and no leftovers.
 
-Fixtures, each told at its definition: `root`, `tool`, `acme`, `start`, `demo_server`,
-`counting_server`, `postgres`, `postgres_server`, `issue`, `issued`, and for
-every test marked `system`, unasked, `no_orphans`.
+Fixtures, each told at its definition: `root`, `lacks`, `tool`, `acme`, `start`, `demo_server`,
+`counting_server`, `postgres`, `postgres_server`, `issue`, `issued`, `packed`, `own_logging`, and
+for every test marked `system`, unasked, `no_orphans`.
 """
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import gzip
+import json
+import logging
 import os
 import re
 import signal
@@ -21,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import requests
@@ -64,20 +69,28 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tool() -> Callable[[str], str]:
-    """`tool("grpcurl")` is the path of a program that is not Python's.
+def lacks() -> Callable[[str], NoReturn]:
+    """`lacks("needs nginx")` skips a test, and says why; with CI=true it fails it.
 
-    A missing one skips the test and says why; with CI=true it fails it, because there
-    `make tools` is to have installed it.
+    There all is to be installed, and nothing is skipped unseen.
     """
+
+    def end(why: str) -> NoReturn:
+        if os.environ.get("CI") == "true":
+            pytest.fail(why)
+        pytest.skip(why)
+
+    return end
+
+
+@pytest.fixture(scope="session")
+def tool(lacks) -> Callable[[str], str]:
+    """`tool("grpcurl")` is the path of a program that is not Python's; without it, see `lacks`."""
 
     def find(name: str) -> str:
         found = toolbox.find(name)
         if found is None:
-            missing = f"needs {name}, which `make tools` installs"
-            if os.environ.get("CI") == "true":
-                pytest.fail(missing)
-            pytest.skip(missing)
+            lacks(f"needs {name}, which `make tools` installs")
         return found
 
     return find
@@ -370,27 +383,25 @@ def counting_server(request: pytest.FixtureRequest) -> Nginx | DemoServer:
 
 
 @contextmanager
-def _postgres(*, fsync: bool) -> Iterator[Server]:
-    """A server that runs; a test is skipped where there is none, or fails with CI=true."""
+def _postgres(lacks: Callable[[str], NoReturn], *, fsync: bool) -> Iterator[Server]:
+    """A server that runs; where there is none, see `lacks`."""
     if words := postgresql.missing():
-        if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
+        lacks(words)
     with postgresql.served(fsync=fsync) as server:
         yield server
 
 
 @pytest.fixture
-def postgres() -> Iterator[Server]:
+def postgres(lacks) -> Iterator[Server]:
     """A PostgreSQL of the test's own, to be stopped and started."""
-    with _postgres(fsync=True) as server:
+    with _postgres(lacks, fsync=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
+def postgres_server(lacks) -> Iterator[Server]:
     """One PostgreSQL for all tests that want a database and leave the server alone."""
-    with _postgres(fsync=False) as server:
+    with _postgres(lacks, fsync=False) as server:
         yield server
 
 
@@ -512,15 +523,12 @@ class Issued:
 
 
 @pytest.fixture(scope="session")
-def issue(tmp_path_factory) -> Callable[[], Issued]:
-    """`issue()` makes an authority with certificates; skips where the library is missing."""
+def issue(lacks, tmp_path_factory) -> Callable[[], Issued]:
+    """`issue()` makes an authority with certificates; without the library, see `lacks`."""
     try:
         import cryptography  # noqa: F401
     except ImportError:
-        missing = "needs cryptography: pip install 'loadgrpc[tls]'"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacks("needs cryptography: pip install 'loadgrpc[tls]'")
     return lambda: Issued(tmp_path_factory.mktemp("issued"))
 
 
@@ -528,3 +536,30 @@ def issue(tmp_path_factory) -> Callable[[], Issued]:
 def issued(issue) -> Issued:
     """One of them, for tests that leave it as it is."""
     return issue()
+
+
+@pytest.fixture(scope="session")
+def packed() -> Callable[[str], dict]:
+    """`packed(page)` is what is packed into a page that is one file."""
+
+    def unpack(page: str) -> dict:
+        found = re.search(r'id="packed">([^<]*)</script>', page)
+        assert found, "nothing is packed"
+        return json.loads(gzip.decompress(base64.b64decode(found[1])))
+
+    return unpack
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Commands set up logging for their process; in tests they share one, which is left as it was.
+
+    What they have opened for it is closed.
+    """
+    root, ours = logging.getLogger(), logging.getLogger("loadgrpc")
+    before, level = list(root.handlers), ours.level
+    yield
+    for handler in [each for each in root.handlers if each not in before]:
+        root.removeHandler(handler)
+        handler.close()
+    ours.setLevel(level)

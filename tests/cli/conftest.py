@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import logging
 import os
 import pty
 import tarfile
@@ -98,15 +97,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_logging() -> Iterator[None]:
-    """Commands set up logging for their process; here they share one."""
-    root, ours = logging.getLogger(), logging.getLogger("loadgrpc")
-    before, level = list(root.handlers), ours.level
-    yield
-    for handler in [each for each in root.handlers if each not in before]:
-        root.removeHandler(handler)
-        handler.close()
-    ours.setLevel(level)
+def _own_logging(own_logging: None) -> None:
+    """Every test here calls commands."""
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Commands that serve the page, or freeze it: what cannot be is refused, with what to do."""
 
-import logging
-
 import pytest
 
 from loadgrpc import cli
@@ -9,14 +7,7 @@ from loadgrpc import cli
 ES = "example.TestWebSite.test_es"
 
 
-@pytest.fixture(autouse=True)
-def _own_logging():
-    """Commands set up logging for their process; here they share one."""
-    root, ours = logging.getLogger(), logging.getLogger("loadgrpc")
-    before, level = list(root.handlers), ours.level
-    yield
-    root.handlers[:] = before
-    ours.setLevel(level)
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 
 @pytest.mark.parametrize(

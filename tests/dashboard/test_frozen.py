@@ -1,11 +1,7 @@
 """The report: small, the figures of the run, and nothing that it could be led by."""
 
 import asyncio
-import base64
-import gzip
-import json
 import random
-import re
 
 import pytest
 
@@ -138,21 +134,15 @@ def block(end_ns, count, first):
     return runner_pb2.EventBatch(first_sequence=first, hit_blocks=[hits])
 
 
-def unpacked(page):
-    """What a report shows."""
-    packed = re.search(r'id="packed">([^<]*)</script>', page)[1]
-    return json.loads(gzip.decompress(base64.b64decode(packed)))["frozen"]
-
-
 @pytest.mark.parametrize(
     ("length_s", "names", "most"), [(3_600, 50, 200_000), (86_400, 100, 1_000_000)]
 )
-def test_a_report_is_small(length_s, names, most):
+def test_a_report_is_small(length_s, names, most, packed):
     """An hour with 50 names has at most 200 KB, a day with 100 names at most 1 MB."""
     page = asyncio.run(report_of([Synthetic(length_s, names)]))
 
     assert len(page.encode()) <= most
-    timeline = unpacked(page)["runs"][0]["timeline"]
+    timeline = packed(page)["frozen"]["runs"][0]["timeline"]
     assert 100 <= len(timeline["start"]) <= MAX_WINDOWS
     assert len(timeline["series"]) == names
     assert 30 <= len(timeline["series"][0]["start"]) <= MAX_SERIES_WINDOWS + 1
@@ -177,10 +167,10 @@ def test_windows_are_as_long_as_charts_need(length_s, overall_s, series_s):
     assert fitting_s(summary, MAX_SERIES_WINDOWS) == series_s
 
 
-def test_the_figures_are_those_of_the_document():
+def test_the_figures_are_those_of_the_document(packed):
     """What the report shows in tables is the summary document, letter for letter."""
     results = Synthetic(60, 3)
-    frozen = unpacked(asyncio.run(report_of([results])))
+    frozen = packed(asyncio.run(report_of([results])))["frozen"]
 
     assert frozen["form"] == 1
     assert frozen["runs"][0]["summary"] == as_document(summary_to_proto(results.summary))
@@ -189,7 +179,7 @@ def test_the_figures_are_those_of_the_document():
     assert frozen["comparisons"] == []
 
 
-def test_the_charts_are_those_of_the_timeline(at_page, active):
+def test_the_charts_are_those_of_the_timeline(at_page, active, packed):
     """A report of a real run has the windows of its timeline, and the same sums by name."""
 
     async def use(desk, page):
@@ -205,7 +195,7 @@ def test_the_charts_are_those_of_the_timeline(at_page, active):
         assert answer.headers["content-disposition"] == name
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         timeline = await page.get(f"/api/runs/{run.run_id}/timeline", distribution=1)
-        found = unpacked(answer.text)["runs"][0]
+        found = packed(answer.text)["frozen"]["runs"][0]
         columns = found["timeline"]["columns"]
         windows = timeline["windows"]
         assert columns["hits.count"] == [int(each["hits"]["count"]) for each in windows]
@@ -230,14 +220,14 @@ def test_the_charts_are_those_of_the_timeline(at_page, active):
     at_page(use)
 
 
-def test_several_runs_are_compared(at_page, ended):
+def test_several_runs_are_compared(at_page, ended, packed):
     """Of two runs there are both, and what the broker says of them; of an active one no verdict."""
 
     async def use(desk, page):
         first, second = await ended(desk), await ended(desk)
         both = [first.run_id, second.run_id]
         answer = await page.http.get("/api/report", params={"run": both})
-        found = unpacked(answer.text)
+        found = packed(answer.text)["frozen"]
         assert [each["run"]["runId"] for each in found["runs"]] == both
         compared = await page.get("/api/compare", run=both)
         assert found["comparisons"] == compared["comparisons"]
@@ -249,14 +239,14 @@ def test_several_runs_are_compared(at_page, ended):
     at_page(use)
 
 
-def test_an_output_writes_it(tmp_path):
+def test_an_output_writes_it(tmp_path, packed):
     """`--output html=FILE` writes the same, whole or not at all."""
     target = tmp_path / "out.html"
     output = HtmlReport(str(target))
     output.check()
     asyncio.run(output.write(Synthetic(60, 2)))
 
-    assert unpacked(target.read_text())["runs"][0]["run"]["runId"] == "r-0123456789"
+    assert packed(target.read_text())["frozen"]["runs"][0]["run"]["runId"] == "r-0123456789"
     assert [each.name for each in tmp_path.iterdir()] == ["out.html"]
 
 

@@ -39,6 +39,8 @@ class Server:
 
     def __init__(self, stall_s=None):
         self.counts = {}
+        self.asked = threading.Event()
+        """Set with the first request."""
         self.first_s = None
         self._lock = threading.Lock()
         server = self
@@ -51,6 +53,7 @@ class Server:
                 with server._lock:
                     server.first_s = server.first_s or now_s
                     server.counts[self.path] = server.counts.get(self.path, 0) + 1
+                server.asked.set()
                 since_s = now_s - server.first_s
                 if stall_s and stall_s[0] <= since_s < stall_s[1]:
                     time.sleep(stall_s[1] - since_s)
@@ -151,8 +154,7 @@ def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder)
         ran = loadgrpc("run", "-f", "plan.json", "-H", server.url, "-b", begun.address, "--detach")
         assert ran.code == 0, ran.stderr
         run_id = ran.stdout.strip()
-        while not server.counts:
-            time.sleep(0.05)
+        assert server.asked.wait(30)
         broker = ("-b", begun.address)
         more = asyncio.run(change(begun.address, run_id))
         faster = loadgrpc("load", run_id, *broker, "--rate", "80/s", "--scenario", "open")
@@ -180,8 +182,7 @@ def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, fold
             *("-a", "1", "--load", "ramp 10..50/s in 4s", "--detach"),
         )
         assert ran.code == 0, ran.stderr
-        while not server.counts:
-            time.sleep(0.05)
+        assert server.asked.wait(30)
         begun.broker.popen.kill()
         time.sleep(1.0)
         store, address = str(begun.store), begun.address
@@ -249,8 +250,7 @@ def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder
         )
         assert terminal.read_until(b"? for keys"), terminal.output
         assert not takes_lines(terminal)
-        while not server.counts:
-            time.sleep(0.05)
+        assert server.asked.wait(30)
         terminal.type(b"+")
         assert terminal.read_until(b"load 1.1 times as planned"), terminal.output
         terminal.type(b"p")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-import re
 import signal
 
 import pytest
@@ -16,13 +13,7 @@ pytestmark = pytest.mark.system
 ES = "example.TestWebSite.test_es"
 
 
-def frozen(text):
-    """What a report shows."""
-    packed = re.search(r'id="packed">([^<]*)</script>', text)[1]
-    return json.loads(gzip.decompress(base64.b64decode(packed)))["frozen"]
-
-
-def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server):
+def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server, packed):
     """Its documents are those of `--json`; a note is in the log; a report has all of it."""
     broker = start(
         *("loadgrpc", "broker", "--listen", "127.0.0.1:0", "--store", str(tmp_path / "b.db")),
@@ -57,13 +48,15 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
     told = loadgrpc("report", run_id, *where, "--html", str(report), "--markdown", "r.md")
     assert (told.code, told.stdout) == (0, "")
     assert told.stderr.splitlines() == [f"wrote {report}", "wrote r.md"]
-    assert frozen(report.read_text())["runs"][0]["summary"] == shown
-    assert "cache switched off" in json.dumps(frozen(report.read_text())["runs"][0]["changes"])
+    assert packed(report.read_text())["frozen"]["runs"][0]["summary"] == shown
+    assert "cache switched off" in json.dumps(
+        packed(report.read_text())["frozen"]["runs"][0]["changes"]
+    )
     broker.signal(signal.SIGTERM)
     assert broker.wait(10) == 0
 
 
-def test_a_run_on_this_machine_has_a_page(start, folder, demo_server):
+def test_a_run_on_this_machine_has_a_page(start, folder, demo_server, packed):
     """`run --web` prints its address; the page is there while it lasts, and gone after it."""
     run = start(
         *("loadgrpc", "run", ES, "-H", demo_server.url, "-u", "1", "-d", "4", "--web"),
@@ -77,6 +70,6 @@ def test_a_run_on_this_machine_has_a_page(start, folder, demo_server):
     assert run.wait(20) == 0
     with pytest.raises(requests.ConnectionError):
         requests.get(f"{found[1]}api/web", timeout=10)
-    summary = frozen((folder / "out.html").read_text())["runs"][0]["summary"]
+    summary = packed((folder / "out.html").read_text())["frozen"]["runs"][0]["summary"]
     assert summary["runId"] == found[2]
     assert int(summary["hits"]["count"]) == demo_server.requests()

@@ -6,10 +6,10 @@ run; `open_page`, which opens a view and fails the test if the console or anothe
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,19 +22,13 @@ RUN = "r-0123456789"
 OTHER = "r-9876543210"
 
 
-def _missing(what: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
-def browser(tool: Callable[[str], str]) -> Iterator[object]:
+def browser(lacks: Callable[[str], NoReturn], tool: Callable[[str], str]) -> Iterator[object]:
     """Chromium, without a window. Not longer than a module: its loop would be in others' way."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        _missing("needs playwright, which the extra `dev` installs")
+        lacks("needs playwright, which the extra `dev` installs")
     path = tool("chromium")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
@@ -121,11 +115,11 @@ def _ours(asked: str, door: str, wrong: list[str]) -> None:
 
 
 @pytest.fixture(scope="session")
-def axe() -> str:
+def axe(lacks: Callable[[str], NoReturn]) -> str:
     """The source of axe-core, which `make tools` installs."""
     import toolbox
 
     path = toolbox.node_modules() / "axe-core/axe.min.js"
     if not path.is_file():
-        _missing("needs axe-core, which `make tools` installs")
+        lacks("needs axe-core, which `make tools` installs")
     return path.read_text()

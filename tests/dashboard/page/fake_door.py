@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from loadgrpc.dashboard.host_check import CSP
+
 PAGE = Path(__file__).resolve().parents[3] / "loadgrpc/dashboard/page"
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8"}
 
 
@@ -117,7 +115,7 @@ class FakeDoor:
         request.send_response(status)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(body)))
-        request.send_header("Content-Security-Policy", POLICY)
+        request.send_header("Content-Security-Policy", CSP)
         request.send_header("Cache-Control", "no-cache")
         request.end_headers()
         request.wfile.write(body)
