@@ -1,8 +1,8 @@
 """Who may call a broker, decided once for each call, as it begins; and calls that have to end.
 
 Rule: a call has a certificate, or a token, or both; a token then says who calls, except that the
-certificate of an agent goes with nothing else. What is open when its token or certificate ends is
-cut off within a second. A broker without TLS has none of this, and asks nobody.
+certificate of an agent goes with nothing else. What is open when its token or certificate ends, or
+is revoked, is cut off within seconds. A broker without TLS has none of this, and asks nobody.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from loadgrpc.broker.tokens import Tokens
 from loadgrpc.broker.work import Guard
 from loadgrpc.certs import CertsError
 from loadgrpc.certs.holder import holder_of
+from loadgrpc.certs.revoked import Revoked
 from loadgrpc.clock import Clock
 from loadgrpc.errors import Forbidden, NotAllowed
 from loadgrpc.model import Caller, Role
@@ -44,9 +45,17 @@ class Access:
     """See the module."""
 
     def __init__(
-        self, tokens: Tokens, clock: Clock, audit: Audit, *, open_reflection: bool = False
+        self,
+        tokens: Tokens,
+        clock: Clock,
+        audit: Audit,
+        *,
+        revoked: Revoked | None = None,
+        open_reflection: bool = False,
     ) -> None:
         self.tokens = tokens
+        self._revoked = revoked
+        """Which certificates are void before their end. None: none are."""
         self._audit = audit
         self._clock = clock
         self._open_reflection = open_reflection
@@ -101,12 +110,16 @@ class Access:
         while True:
             await asyncio.sleep(LOOK_S)
             with guard("ending calls that are not allowed any more"):
+                if self._revoked is not None:
+                    await asyncio.to_thread(self._revoked.look)
                 self.cut_off()
 
     def _void(self, caller: Caller) -> str:
         """Why somebody is not known any more; empty: it is."""
         if caller.token:
             return self.tokens.void(caller.name)
+        if self._revoked is not None and caller.certificate in self._revoked:
+            return f"the certificate of {caller} was revoked"
         if caller.expire_time_ns is not None and caller.expire_time_ns <= self._clock.wall_ns():
             return f"the certificate of {caller} has expired: `loadgrpc certs renew` renews it"
         return ""
@@ -157,4 +170,9 @@ def _of_certificate(context: Context) -> Caller | None:
             "the certificate does not say who has it: it needs one URI among its alternative names,"
             " such as spiffe://DOMAIN/loadgrpc/client/run/NAME"
         )
-    return Caller(name=holder.name, role=holder.role, expire_time_ns=holder.expire_time_ns)
+    return Caller(
+        name=holder.name,
+        role=holder.role,
+        expire_time_ns=holder.expire_time_ns,
+        certificate=holder.mark,
+    )

@@ -25,6 +25,7 @@ from loadgrpc.broker.tokens import Tokens
 from loadgrpc.broker.work import Guard, meanwhile
 from loadgrpc.certs import FreshPems, TlsFiles
 from loadgrpc.certs.holder import holder_of
+from loadgrpc.certs.revoked import Revoked
 from loadgrpc.clock import SystemClock
 from loadgrpc.model import AccessInfo
 from loadgrpc.observers.config import ObserverConfig
@@ -81,6 +82,9 @@ class BrokerConfig:
     nobody who they are."""
     listen_tokens: str = ""
     """Where it also listens, for those with a token and no certificate. Empty: nowhere."""
+    listen_inside: str = ""
+    """Where it also listens, without encryption: unix:PATH, in a folder that only this user can
+    enter, for the page in its own process. Empty: nowhere."""
     open_reflection: bool = False
     """Whether everybody may ask about its health and its methods."""
 
@@ -108,9 +112,15 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
     conductor = Conductor(broker, store, clock.real_ns)
     audit = Audit(store, clock)
     access: Access | None = None
-    if config.tls is not None:
-        access = Access(Tokens(store, clock), clock, audit, open_reflection=config.open_reflection)
     try:
+        if config.tls is not None:
+            access = Access(
+                Tokens(store, clock),
+                clock,
+                audit,
+                revoked=Revoked(config.tls),
+                open_reflection=config.open_reflection,
+            )
         admission = None if access is None else access.admission
         server = await new_server(SERVICES, broker.types.described, admission=admission)
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker, audit), server)
@@ -127,6 +137,8 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         if config.listen_tokens:
             tokens_address = listen(server, config.listen_tokens, config.tls, asks=False)
             _log.info("listening on %s for those with a token", tokens_address)
+        if config.listen_inside:
+            listen(server, config.listen_inside)
         service = AccessService(access, audit, lambda: _access_info(fresh, tokens_address))
         access_pb2_grpc.add_AccessServiceServicer_to_server(service, server)
         broker.notifier.broker = conductor.announcing.broker = _reached_at(address)

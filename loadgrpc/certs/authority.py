@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc import private
 from loadgrpc.certs.files import CertsError
 from loadgrpc.certs.holder import library, loaded, uri_of
+from loadgrpc.certs.revoked import revoking
 from loadgrpc.model import Role
 
 if TYPE_CHECKING:
@@ -119,6 +120,14 @@ class Authority:
         uri = x509.UniformResourceIdentifier(uri_of(name, role))
         usages = [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
         return self._issue(name[:64], [uri], usages, now)  # X.509: 64 characters at most
+
+    def revoking(self, path: Path, serials: Sequence[int], now: dt.datetime) -> bytes:
+        """The list of what is void of this authority, as PEM: what the file has, and these.
+
+        Raises:
+            CertsError: the file cannot be read.
+        """
+        return revoking(path, self._certificate, self._key, serials, now)
 
     def _issue(self, name: str, names: list[Any], usages: list[Any], now: dt.datetime) -> Issued:
         x509 = library()

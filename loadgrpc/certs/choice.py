@@ -7,7 +7,7 @@ least of all what the other side speaks. `insecure` is the only way around them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,6 +31,8 @@ class TlsChoice:
     ca: Path | None = None
     cert: Path | None = None
     key: Path | None = None
+    crl: Path | None = None
+    """Of a broker: which certificates of others are void. None: as the folder says."""
     insecure: bool = False
 
     @classmethod
@@ -45,6 +47,7 @@ class TlsChoice:
             ca=path("TLS_CA"),
             cert=path("TLS_CERT"),
             key=path("TLS_KEY"),
+            crl=path("TLS_CRL"),
             insecure=environ.get(PREFIX + "INSECURE", "").lower() not in _OFF,
         )
 
@@ -76,14 +79,36 @@ class TlsChoice:
             CertsError: what was chosen is not there.
         """
         files = self._files(BROKER)
-        if files is None or files.cert is not None:
-            return files
+        if files is None:
+            return None
+        if files.cert is not None:
+            return replace(files, crl=self._void())
         if not self._explicit:
             return None  # the folder of a client
         raise CertsError(
             f"there is no certificate for a broker in {self.place}: `loadgrpc certs init` makes"
             " one, or give --tls-cert and --tls-key"
         )
+
+    def _void(self) -> Path | None:
+        """Where it says which certificates are void. None: nowhere."""
+        if self.crl is None:
+            return None if self._only_files else CertsFolder(self.place).crl
+        if not self.crl.exists():
+            raise CertsError(f"there is no list of revoked certificates at {self.crl}")
+        return self.crl
+
+    def for_page(self) -> TlsFiles | None:
+        """The certificate of the broker of this machine, for a page. None: there is none here.
+
+        Single files that were chosen are those of a client.
+        """
+        if self.insecure or self.cert is not None or self._only_files:
+            return None
+        if self.folder is None and private.state_home() is None:
+            return None
+        files = CertsFolder(self.place).files(BROKER)
+        return files if files.cert is not None else None
 
     def for_agents(self) -> dict[str, TlsFiles] | None:
         """What the agents of this machine use, by name. None: nothing.
@@ -114,11 +139,15 @@ class TlsChoice:
     def _explicit(self) -> bool:
         return any(each is not None for each in (self.folder, self.ca, self.cert, self.key))
 
+    @property
+    def _only_files(self) -> bool:
+        """Whether there is no folder: all that is used was named."""
+        return self.ca is not None and self.folder is None
+
     def _files(self, kind: str) -> TlsFiles | None:
         if self.insecure or (not self._explicit and private.state_home() is None):
             return None
-        only_files = self.ca is not None and self.folder is None
-        kept = None if only_files else CertsFolder(self.place).files(kind)
+        kept = None if self._only_files else CertsFolder(self.place).files(kind)
         ca = self.ca or (kept.ca if kept else None)
         if ca is None or not ca.exists():
             if not self._explicit:
@@ -128,4 +157,4 @@ class TlsChoice:
             if self.cert is None:
                 raise CertsError("--tls-key needs --tls-cert")
             return TlsFiles(ca=ca, cert=self.cert, key=self.key or self.cert)
-        return TlsFiles(ca=ca, cert=kept.cert, key=kept.key) if kept else TlsFiles(ca=ca)
+        return replace(kept, ca=ca) if kept else TlsFiles(ca=ca)

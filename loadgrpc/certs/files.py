@@ -55,6 +55,9 @@ class TlsFiles:
     cert: Path | None = None
     """What this side shows, with what leads to the authority. None: nothing."""
     key: Path | None = None
+    crl: Path | None = None
+    """Which certificates of the other side are void before their end (`revoked.py`); it may be
+    missing. None: none are."""
 
     def read(self) -> Pems:
         """All of them, as they are now.

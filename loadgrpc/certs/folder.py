@@ -5,6 +5,8 @@
     client.pem  client-key.pem    of the person or program on this machine
     agent.pem  agent-key.pem      of the agent on this machine
     agents/NAME/  clients/NAME/   what others get: each a folder like this one, with a ca.pem
+    crl.pem                        what was issued here and is void, for the broker
+    issued/SERIAL.pem              what was issued here: certificates, no keys
 
 Rule: folders and files belong to their owner alone. A file is replaced in one step, its key first:
 between the two they do not fit together, which is noticed and waited out (`files.py`).
@@ -24,6 +26,7 @@ from loadgrpc import private
 from loadgrpc.certs.authority import Authority, Issued
 from loadgrpc.certs.files import CertsError, TlsFiles
 from loadgrpc.certs.holder import Holder, holder_of
+from loadgrpc.certs.revoked import read_revoked
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Role
 
@@ -32,6 +35,7 @@ AGENT: Final = "agent"
 CLIENT: Final = "client"
 OTHERS: Final = {AGENT: "agents", CLIENT: "clients"}
 """Where the certificates of others are."""
+ISSUED: Final = "issued"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 """Names of a broker on its own machine."""
 RENEW_NS: Final = 30 * 86_400 * NS_PER_S
@@ -66,6 +70,7 @@ class CertsFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ca = path / "ca.pem"
+        self.crl = path / "crl.pem"
 
     def files(self, kind: str) -> TlsFiles:
         """Those of a broker, a client or an agent; what it would show may be missing."""
@@ -135,10 +140,10 @@ class CertsFolder:
         known = holder_of(_pem(broker.cert)).hosts if broker.cert else ()
         wanted = tuple(dict.fromkeys((*known, *hosts, socket.gethostname().lower(), *LOCAL)))
         if broker.cert is None or set(hosts) - set(known):
-            self.put(BROKER, authority.for_broker(wanted, now))
+            self._hand_out(self, BROKER, authority.for_broker(wanted, now))
             done.append(f"made a certificate for the broker at {', '.join(wanted)}")
         if self.files(CLIENT).cert is None:
-            self.put(CLIENT, authority.for_caller("admin", Role.ADMIN, now))
+            self._hand_out(self, CLIENT, authority.for_caller("admin", Role.ADMIN, now))
             done.append("made a certificate for you: client admin (admin)")
         return done
 
@@ -160,7 +165,7 @@ class CertsFolder:
             )
         private.folder(folder.path)
         private.replace(folder.ca, _pem(self.ca))
-        folder.put(kind, issued)
+        self._hand_out(folder, kind, issued)
         return folder
 
     def renew(self, kept: KeptCertificate, now: dt.datetime) -> Holder:
@@ -177,8 +182,65 @@ class CertsFolder:
             issued = authority.for_caller(holder.name, holder.role, now)
         else:
             issued = authority.for_broker(holder.hosts, now)
-        CertsFolder(cert.parent).put(cert.stem, issued)
+        self._hand_out(CertsFolder(cert.parent), cert.stem, issued)
         return holder_of(issued.cert)
+
+    def revoke(self, name: str, now: dt.datetime) -> list[Holder]:
+        """Makes all certificates of agents and clients of a name void; whose they were.
+
+        Those that are kept here are removed with their keys, so that there can be others.
+
+        Raises:
+            CertsError: there is no authority here, or it has issued none of that name.
+            OSError: it cannot be written.
+        """
+        authority, now_ns = self._load(), round(now.timestamp()) * NS_PER_S
+        kept = [each for each in self.kept() if _is(each.holder, name)]
+        found = {each.holder.mark: each.holder for each in kept}
+        found |= {each.mark: each for each in self.issued() if _is(each, name)}
+        ours = self.authority().issuer
+        void = {each.mark for each in self.revoked()}
+        valid = [
+            each
+            for mark, each in found.items()
+            if each.issuer == ours and mark not in void and each.expire_time_ns > now_ns
+        ]
+        if not valid:
+            raise CertsError(
+                f"no valid certificate of {name!r} was issued here: `loadgrpc certs show` has all"
+            )
+        private.replace(self.crl, authority.revoking(self.crl, [e.serial for e in valid], now))
+        for each in kept:
+            if each.holder.issuer == ours and each.files.cert and each.files.key:
+                each.files.key.unlink()
+                each.files.cert.unlink()
+        return valid
+
+    def issued(self) -> Iterator[Holder]:
+        """Whose the certificates are that were issued here.
+
+        Raises:
+            CertsError: one cannot be read.
+        """
+        for path in sorted((self.path / ISSUED).glob("*.pem")):
+            yield holder_of(_pem(path))
+
+    def revoked(self) -> list[Holder]:
+        """Whose the certificates are that were issued here, and are void.
+
+        Raises:
+            CertsError: they cannot be read.
+        """
+        if not self.crl.exists():
+            return []
+        marks = read_revoked(TlsFiles(ca=self.ca, crl=self.crl))
+        return [each for each in self.issued() if each.mark in marks]
+
+    def _hand_out(self, folder: CertsFolder, kind: str, issued: Issued) -> None:
+        """Keeps a certificate in a folder, and that it was issued."""
+        private.folder(self.path / ISSUED)
+        private.replace(self.path / ISSUED / f"{holder_of(issued.cert).serial:x}.pem", issued.cert)
+        folder.put(kind, issued)
 
     def _load(self) -> Authority:
         return Authority.load(self.ca, self.path / "ca-key.pem")
@@ -187,6 +249,11 @@ class CertsFolder:
         """Keeps a certificate, its key first."""
         private.replace(self.path / f"{kind}-key.pem", issued.key)
         private.replace(self.path / f"{kind}.pem", issued.cert)
+
+
+def _is(holder: Holder, name: str) -> bool:
+    """Whether it is an agent or a client of that name."""
+    return holder.role is not None and holder.name == name
 
 
 def _pem(path: Path) -> bytes:

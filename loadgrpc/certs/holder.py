@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from loadgrpc.certs.files import CertsError
 from loadgrpc.clock import NS_PER_S
@@ -24,6 +24,8 @@ from loadgrpc.model import Role
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+Mark: TypeAlias = tuple[str, int]
+"""Of a certificate: its authority, and its serial number there."""
 DOMAIN: Final = "local"
 """Of names that are given here."""
 MAX_NAME: Final = 128
@@ -44,6 +46,12 @@ class Holder:
     expire_time_ns: int
     issuer: str
     """The authority, by its name."""
+    serial: int = 0
+
+    @property
+    def mark(self) -> Mark:
+        """By what lists of revoked certificates name it."""
+        return self.issuer, self.serial
 
     def __str__(self) -> str:
         if self.role is None:
@@ -94,6 +102,7 @@ def holder_of(pem: bytes) -> Holder:
         hosts=hosts,
         expire_time_ns=round(certificate.not_valid_after_utc.timestamp()) * NS_PER_S,
         issuer=certificate.issuer.rfc4514_string(),
+        serial=certificate.serial_number,
     )
 
 

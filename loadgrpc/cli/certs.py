@@ -120,22 +120,24 @@ def show(*, folder: Path | None, as_json: bool) -> int:
     with _opened(folder) as found:
         authority = found.authority()
         every = list(found.kept())
+        void = found.revoked()
     now_ns = time.time_ns()
-    rows = [("authority", authority.expire_time_ns, found.ca)]
-    rows += [(str(each.holder), each.holder.expire_time_ns, _cert(each)) for each in every]
+    rows = [("authority", authority.expire_time_ns, found.ca, False)]
+    rows += [(str(each.holder), each.holder.expire_time_ns, _cert(each), False) for each in every]
+    rows += [(str(each), each.expire_time_ns, found.crl, True) for each in void]
     if as_json:
-        line.write_json(
-            {
-                "certificates": [
-                    {"holder": holder, "expireTime": _utc(until_ns), "file": str(path)}
-                    for holder, until_ns, path in rows
-                ]
-            }
-        )
+        documents = [
+            {"holder": whose, "expireTime": _utc(until_ns), "file": str(path), "revoked": is_void}
+            for whose, until_ns, path, is_void in rows
+        ]
+        line.write_json({"certificates": documents})
         return verdict.PASSED
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
 
-    cells = [[holder, _left(until_ns, now_ns), str(path)] for holder, until_ns, path in rows]
+    cells = [
+        [whose, "revoked" if is_void else _left(until_ns, now_ns), str(path)]
+        for whose, until_ns, path, is_void in rows
+    ]
     line.write(text_table(["Whose", "valid", "file"], cells, line.width_of(sys.stdout)), sys.stdout)
     return verdict.PASSED
 
@@ -159,6 +161,28 @@ def renew(*, every: bool, folder: Path | None) -> int:
                 line.say(f"renewed {holder}: {_left(holder.expire_time_ns, now_ns)}")
     if not count:
         line.say("no certificate ends within 30 days; --all renews all of them")
+    return verdict.PASSED
+
+
+@command.command("revoke", cls=Command)
+@click.argument("names", metavar="NAME...", required=True, nargs=-1)
+@_folder_option
+def revoke(*, names: tuple[str, ...], folder: Path | None) -> int:
+    """Make all certificates of agents or clients void, for good, and remove them here.
+
+    They are added to crl.pem in the folder. A broker that uses this folder reads it within seconds,
+    refuses whoever shows one of them, and ends what is open with it. For a broker elsewhere, copy
+    that file into its folder, or to where its --tls-crl says. The same name can get another one.
+
+    \b
+    When the machine of agent two was stolen:
+      loadgrpc certs revoke two
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    with _opened(folder) as found:
+        for name in names:
+            for holder in found.revoke(name, _now()):
+                line.say(f"revoked the certificate {holder.serial:x} of {holder}")
+        line.say(f"brokers learn it from {found.crl}")
     return verdict.PASSED
 
 

@@ -23,7 +23,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 HEADING: Final = "Encryption"
 TLS: Final = ("tls_dir", "tls_ca", "tls_cert", "tls_key")
-NAMES: Final = (*TLS, "token_file", "insecure")
+NAMES: Final = (*TLS, "tls_crl", "token_file", "insecure")
 """Parameters, in the order of the help."""
 FOLDER: Final = "$XDG_STATE_HOME/loadgrpc/tls"
 ROLES: Final = ("watch", "run", "admin")
@@ -67,6 +67,21 @@ def insecure(command: F) -> F:
     )(command)
 
 
+def of_brokers(command: F) -> F:
+    """`--tls-dir`, those of single files, and `--tls-crl`."""
+    return tls(
+        click.option(
+            "--tls-crl",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            expose_value=False,
+            callback=kept,
+            help="Certificates of others that are void before their end: lists (CRL) of their"
+            " authorities.  [default: crl.pem in that folder, if it is there]",
+        )(command)
+    )
+
+
 @contextmanager
 def usable() -> Iterator[None]:
     """Certificates are looked at within it.
@@ -92,6 +107,7 @@ def choice() -> TlsChoice:
         ca=found.get("tls_ca"),
         cert=found.get("tls_cert"),
         key=found.get("tls_key"),
+        crl=found.get("tls_crl"),
         insecure=bool(found.get("insecure")),
     )
 

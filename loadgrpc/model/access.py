@@ -37,6 +37,8 @@ class Caller:
     """Whether it showed a token; else it is a certificate."""
     expire_time_ns: int | None = None
     """Until when that is valid (wall clock). None: it does not expire."""
+    certificate: tuple[str, int] | None = None
+    """The authority of its certificate, and the number there. None: it showed a token."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role.name.lower()})"

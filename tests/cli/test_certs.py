@@ -94,3 +94,22 @@ def test_without_the_library_it_is_said_what_to_install(invoke, folder, monkeypa
         "loadgrpc certs init: error: certificates need the library cryptography: "
         "pip install 'loadgrpc[tls]'\n"
     )
+
+
+def test_certificates_are_revoked(invoke, folder):
+    """Each is named, and shown as revoked; the list is where a broker finds it."""
+    invoke("certs", "init", "--agent", "two")
+    code, out, _ = invoke("certs", "revoke", "two")
+    first, last = out.splitlines()
+    assert code == 0
+    assert first.startswith("revoked the certificate ")
+    assert first.endswith(" of agent two")
+    assert last == f"brokers learn it from {folder}/crl.pem"
+    code, out, _ = invoke("certs", "show", "--json")
+    shown = json.loads(out)["certificates"][-1]
+    assert (shown["holder"], shown["revoked"]) == ("agent two", True)
+    assert "revoked" in invoke("certs", "show")[1]
+    code, out, err = invoke("certs", "revoke", "two")
+    assert (code, out) == (2, "")
+    assert "no valid certificate of 'two' was issued here" in err
+    assert invoke("certs", "agent", "two") == (0, f"{folder}/agents/two\n", "")
