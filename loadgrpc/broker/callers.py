@@ -13,10 +13,14 @@ from urllib.parse import unquote
 
 from loadgrpc.errors import Forbidden
 from loadgrpc.model import Caller, Plan, Role
+from loadgrpc.protocol.secure_channel import VIEWER_HEADER
 from loadgrpc.protocol.transport import Context
+from loadgrpc.text import one_line
 
 MAX_AGENT_CHARS: Final = 200
 """Of what a client calls itself, in a line of the log."""
+MAX_VIEWER_CHARS: Final = 64
+"""Of the address of somebody who looks at a page: the longest of IPv6, with an interface."""
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
 """The one who makes the call that this is part of. None: nobody was asked, or nobody calls."""
 
@@ -28,9 +32,16 @@ def client_of(context: Context) -> str:
 
 
 def place_of(context: Context) -> str:
-    """Where somebody calls from: an address, and a user agent."""
-    named = dict(context.invocation_metadata() or ()).get("user-agent", "")
-    return unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    """Where somebody calls from: an address, and a user agent; of a page that, and its viewer's.
+
+    All but the address is what the other side says of itself.
+    """
+    said = dict(context.invocation_metadata() or ())
+    named, viewer = said.get("user-agent", ""), said.get(VIEWER_HEADER, "")
+    place = unquote(context.peer()) + (f" ({named[:MAX_AGENT_CHARS]})" if named else "")
+    if not viewer:
+        return place
+    return f"{one_line(viewer)[:MAX_VIEWER_CHARS]} by way of the page at {place}"
 
 
 def own(plan: Plan) -> Plan:

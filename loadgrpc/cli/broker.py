@@ -86,7 +86,7 @@ SECTIONS: Final = {
     help="Listen without encryption or credentials, also on an address that other machines can"
     " reach.",
 )
-@credential_options.tls
+@credential_options.of_brokers
 @click.option(
     "--listen-tokens",
     type=values.Address(least_port=0),
@@ -137,10 +137,6 @@ def command(
     open_reflection: bool,
     allow_version_skew: bool,
     allowed: tuple[str, ...],
-    web: str | None,
-    web_control: bool,
-    web_hosts: tuple[str, ...],
-    web_open: bool,
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -167,8 +163,7 @@ def command(
     need_folder()
     tls = _check_listen(listen, insecure=insecure)
     _need_tls(tls, {"--listen-tokens": listen_tokens, "--open-reflection": open_reflection})
-    if web is None and (web_control or web_hosts or web_open):
-        raise Failure("--web-control, --web-host and --web-open need --web: there is no page yet")
+    web_page.check(asked)
     store_name = _store_name(store)
     _check_lease(lease_s)
     from loadgrpc.broker.server import BrokerConfig, serve  # noqa: PLC0415 - heavy
@@ -180,14 +175,14 @@ def command(
     except OSError as error:
         raise Failure(f"--log-file: {error.strerror or error}: {log_file}") from error
 
-    page = None
-    if web is not None:
-        page = web_page.bound(
-            web, control=web_control, hosts=web_hosts, is_open=web_open, option="--web"
-        )
+    page = web_page.of_broker(asked, tls)
     shown: list[asyncio.Task[None]] = []
 
     async def serve_until(stop: asyncio.Event) -> None:
+        with web_page.way_in(page) as inside:
+            await serve_with(inside, stop)
+
+    async def serve_with(inside: str, stop: asyncio.Event) -> None:
         retention = Retention(keep_runs=keep_runs, keep_bytes=keep_hits)
         config = BrokerConfig(
             listen=listen,
@@ -197,6 +192,7 @@ def command(
             allow_version_skew=allow_version_skew,
             tls=tls,
             listen_tokens=listen_tokens or "",
+            listen_inside=inside,
             open_reflection=open_reflection,
             observers=ObserverConfig(
                 chosen=observer_options.chosen(asked),
@@ -210,7 +206,7 @@ def command(
             how = ", with TLS" if tls is not None else ""
             line.say(f"loadgrpc broker {version} listening on {address}, store {store_name}{how}")
             if page is not None:
-                shown.append(asyncio.create_task(page.show(address, stop)))
+                shown.append(asyncio.create_task(page.show(inside or address, stop, address)))
 
         await serve(config, on_ready=ready, stop=stop)
         await asyncio.gather(*shown)

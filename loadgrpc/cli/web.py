@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from loadgrpc.cli import options, values, web_page
+from loadgrpc.cli import credential_options, options, values, web_page
 from loadgrpc.cli.command import Command
 
 
@@ -20,14 +22,13 @@ from loadgrpc.cli.command import Command
         help="Where to serve the page. Port 0 takes a free one.",
     )
 )
-def command(
-    *, broker: str, web: str, web_control: bool, web_hosts: tuple[str, ...], web_open: bool
-) -> int:
+def command(*, broker: str, web: str, **asked: Any) -> int:
     """Show the runs of a broker in a browser, live and afterwards.
 
     The page needs nothing but this command: it loads nothing from elsewhere, and nothing is
     installed at the broker. It ends on Ctrl-C or SIGTERM. `loadgrpc broker --web` serves the same
-    page from the broker itself.
+    page from the broker itself. If the broker has certificates, whoever opens the page logs in with
+    a token of the broker's, and may do what its role says.
 
     \b
     Of the broker on this machine, and of another one:
@@ -38,7 +39,8 @@ def command(
     from loadgrpc.cli.service import live  # noqa: PLC0415
 
     log.set_up(0)
-    page = web_page.bound(
-        web, control=web_control, hosts=web_hosts, is_open=web_open, option="--listen"
-    )
+    login = web_page.tls_of(broker) is not None
+    tls = credential_options.choice().for_page()
+    wanted = web_page.wanted(asked, "--listen", tls=tls, login=login)
+    page = web_page.bound(web, wanted)
     return live(lambda stop: page.show(broker, stop))

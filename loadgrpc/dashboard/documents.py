@@ -11,12 +11,14 @@ import gzip
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
 
+from loadgrpc.errors import NotAllowed
 from loadgrpc.protocol.document import as_document
 
 LARGE_BYTES: Final = 20_000
@@ -73,10 +75,15 @@ class Shared:
         self._made: OrderedDict[object, tuple[float, asyncio.Task[bytes]]] = OrderedDict()
 
     async def get(self, key: object, fresh_s: float, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The document for this key, at most this old; errors are those of `make`."""
-        found = self._made.get(key)
-        if found is not None and found[0] > self._now() and not _failed(found[1]):
-            return await asyncio.shield(found[1])
+        """The document for this key, at most this old; errors are those of `make`.
+
+        If whoever has asked first is not known to the broker any more, it is made again.
+        """
+        while (found := self._made.get(key)) is not None:
+            if found[0] <= self._now() or _failed(found[1]):
+                break
+            with suppress(NotAllowed):
+                return await asyncio.shield(found[1])
         task = asyncio.ensure_future(_awaited(make))
         self._made[key] = (self._now() + fresh_s, task)
         self._made.move_to_end(key)

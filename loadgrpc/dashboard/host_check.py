@@ -17,6 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loadgrpc.dashboard.documents import json_response
+from loadgrpc.dashboard.login_check import FOR_ALL
 from loadgrpc.dashboard.refusal import TurnedAway, answer
 
 CSP: Final = (
@@ -59,13 +60,13 @@ class HostCheck:
             await send(message)
 
         try:
-            self.check(scope["method"], Headers(scope=scope))
+            self.check(scope["method"], scope["path"], Headers(scope=scope))
         except TurnedAway as error:
             await json_response(*reversed(answer(error)))(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
 
-    def check(self, method: str, headers: Headers) -> None:
+    def check(self, method: str, path: str, headers: Headers) -> None:
         """Sees that a request comes from this page, or from no page.
 
         Raises:
@@ -88,7 +89,7 @@ class HostCheck:
             raise _other_origin()
         if method in SAFE:
             return
-        if not self._control:
+        if not self._control and path not in FOR_ALL:
             raise TurnedAway(
                 403,
                 "PERMISSION_DENIED",

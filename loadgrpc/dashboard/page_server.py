@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Final
 
 import uvicorn
 
+from loadgrpc.certs import TlsFiles
+from loadgrpc.certs.web_context import WebContext
 from loadgrpc.client import Client
 from loadgrpc.dashboard.reading import PageInfo, PageReads
 from loadgrpc.dashboard.routes import app
@@ -38,6 +41,10 @@ class PageConfig:
     """Whether it may change something."""
     names: Collection[str] = ()
     """Hosts that it is served as, beside those of this machine."""
+    tls: TlsFiles | None = None
+    """The certificate that it is served with. None: it is not encrypted."""
+    login: bool = False
+    """Whether viewers have to log in: the broker asks who calls it."""
 
 
 def bound(listen: str) -> socket.socket:
@@ -55,12 +62,24 @@ def bound(listen: str) -> socket.socket:
     return found
 
 
-def url_of(listening: socket.socket) -> str:
+def url_of(listening: socket.socket, *, tls: bool = False) -> str:
     """Where people open it."""
     host, port = listening.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - this is where it can be reached
         host = socket.gethostname()
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+class _Config(uvicorn.Config):
+    """With a context of TLS that is made here."""
+
+    context: ssl.SSLContext | None = None
+
+    def load(self) -> None:
+        """See uvicorn."""
+        super().load()
+        self.ssl = self.context
 
 
 class _Server(uvicorn.Server):
@@ -78,27 +97,33 @@ async def served(
 ) -> AsyncIterator[PageReads]:
     """Serves the page of a broker for as long as the context lasts; yields what it reads by.
 
-    `client` is connected to it, `broker` is how people know it.
+    `client` is connected to it, or calls it in the name of viewers, who have to log in then
+    (`viewer.py`); `broker` is how people know it.
+
+    Raises:
+        CertsError: the certificate of the page cannot be used.
     """
-    page = app(client, PageInfo(broker=broker, control=config.control), config.names)
-    server = _Server(
-        uvicorn.Config(
-            page.asgi,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=CLOSE_S,
-            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        )
+    info = PageInfo(broker=broker, control=config.control, login=config.login)
+    page = app(client, info, config.names)
+    settings = _Config(
+        page.asgi,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=CLOSE_S,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
+    if config.tls is not None:
+        settings.context = WebContext(config.tls).context
+    server = _Server(settings)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield page.reading

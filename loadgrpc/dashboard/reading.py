@@ -16,14 +16,12 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response
 
-import loadgrpc
 from loadgrpc.client import Client
 from loadgrpc.client.results import EventTypes
 from loadgrpc.dashboard.asked import Query, sequence_of
 from loadgrpc.dashboard.documents import (
     Shared,
     document_of,
-    json_response,
     key_of,
     packed_response,
     text_of,
@@ -59,15 +57,16 @@ class PageInfo:
     broker: str
     """As people know it."""
     control: bool = False
+    login: bool = False
+    """Whether the broker asks who calls it, so that viewers have to say who they are."""
 
 
 class PageReads:
     """See the module."""
 
-    def __init__(self, client: Client, info: PageInfo) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
         self._calls = client.raw
-        self._info = info
         self._shared = Shared(time.monotonic)
         self._figures: OrderedDict[str, tuple[float, dict[str, Any] | None]] = OrderedDict()
         self.watches = SharedWatches(client.raw)
@@ -80,17 +79,6 @@ class PageReads:
     def looked_at(self) -> bool:
         """Whether somebody has looked at a run lately."""
         return self.watches.looked_at
-
-    async def web(self, request: Request) -> Response:
-        """What the page may do."""
-        Query(request)
-        info = self._info
-        found = {
-            "control": info.control,
-            "version": loadgrpc.__version__,
-            "broker": info.broker,
-        }
-        return json_response(found)
 
     async def broker(self, request: Request) -> Response:
         """GetBroker."""
@@ -176,7 +164,7 @@ class PageReads:
                     found = figures_of((await self._calls.call("GetSummary", request)).summary)
                 except LoadgrpcError:
                     found = None  # as of a run that was damaged in the store
-            over = run.state in _FINAL
+            over = found is not None and run.state in _FINAL
             until = float("inf") if over else time.monotonic() + FIGURES_FRESH_S
             self._figures[run.run_id] = (until, found)
             while len(self._figures) > MAX_KEPT_FIGURES:

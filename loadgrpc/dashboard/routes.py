@@ -1,13 +1,17 @@
 """The routes of the page's server: its files, and `/api`.
 
-Rule: one row for each route. Errors of the house become answers in one place; what is not one of
-them is a defect: it is logged whole, and shown as "internal error".
+Rule: one row for each route, with the methods of the broker that it calls: whoever may call these
+may use it. What is read the broker may have been asked by somebody else a moment ago, so that it
+is looked up here, too; whoever may not act the broker refuses, which its audit has. Errors of the
+house become answers in one place; what is not one of them is a defect: it is logged whole, and
+shown as "internal error".
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from starlette.applications import Starlette
@@ -21,17 +25,52 @@ from loadgrpc.client import Client
 from loadgrpc.dashboard.acting import PageActs
 from loadgrpc.dashboard.documents import json_response
 from loadgrpc.dashboard.host_check import HostCheck
+from loadgrpc.dashboard.login import PageLogin
+from loadgrpc.dashboard.login_check import (
+    ACCESS,
+    LOGIN,
+    LOGOUT,
+    WEB,
+    LoginCheck,
+    check_rights,
+    refused,
+)
 from loadgrpc.dashboard.page_files import INDEX, page_files
 from loadgrpc.dashboard.reading import PageInfo, PageReads
-from loadgrpc.dashboard.refusal import DEFECT, TurnedAway, answer, document
+from loadgrpc.dashboard.refusal import DEFECT, TurnedAway, document
 from loadgrpc.dashboard.reports import ReportFiles
+from loadgrpc.dashboard.viewers import Viewers
 from loadgrpc.errors import LoadgrpcError
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
+REPORT: Final = "GetSummary GetTimeline WatchRun CompareRuns"
+"""What a report is made of."""
 _CODES: Final = {404: "NOT_FOUND", 405: "UNIMPLEMENTED"}
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PageRoute:
+    """A route of `/api`."""
+
+    method: str
+    path: str
+    handler: Handler
+    calls: str = ""
+    """The methods of the broker that it calls, by name. Empty: it is the way in."""
+
+    async def allowed(self, request: Request) -> Response:
+        """Its answer, to a viewer that may have it.
+
+        Raises:
+            Forbidden: this one may not.
+        """
+        access = request.scope.get(ACCESS)
+        if access is not None and self.method == "GET":
+            check_rights(access, self.calls)
+        return await self.handler(request)
 
 
 class App(NamedTuple):
@@ -39,6 +78,7 @@ class App(NamedTuple):
 
     asgi: Starlette
     reading: PageReads
+    rows: list[PageRoute]
 
 
 def app(client: Client, info: PageInfo, names: Collection[str] = ()) -> App:
@@ -46,42 +86,49 @@ def app(client: Client, info: PageInfo, names: Collection[str] = ()) -> App:
 
     `names`: hosts that it is served as, beside those of this machine.
     """
-    reading = PageReads(client, info)
+    reading = PageReads(client)
+    viewers = Viewers(client.access.caller) if info.login else None
+    entry = PageLogin(info.broker, viewers, control=info.control)
     acting = PageActs(client.raw, reading)
     reports = ReportFiles(client)
     run = "/api/runs/{run}"
-    rows: list[tuple[str, str, Handler]] = [
-        ("GET", "/api/web", reading.web),
-        ("GET", "/api/broker", reading.broker),
-        ("GET", "/api/agents", reading.agents),
-        ("GET", "/api/runs", reading.runs),
-        ("GET", "/api/compare", reading.compare),
-        ("GET", run, reading.run),
-        ("GET", f"{run}/summary", reading.summary),
-        ("GET", f"{run}/timeline", reading.timeline),
-        ("GET", f"{run}/changes", reading.changes),
-        ("GET", f"{run}/events", reading.events),
-        ("GET", f"{run}/check", reading.check),
-        ("GET", f"{run}/watch", reading.watch),
-        ("GET", "/api/report", reports.html),
-        ("GET", f"{run}/report.md", reports.markdown),
-        ("POST", "/api/runs", acting.start),
-        ("POST", f"{run}/stop", acting.stop),
-        ("POST", f"{run}/load", acting.load),
-        ("POST", f"{run}/note", acting.note),
-        ("DELETE", run, acting.delete),
-        ("POST", "/api/agents/{agent}/drain", acting.drain),
+    rows = [
+        PageRoute("GET", WEB, entry.web),
+        PageRoute("POST", LOGIN, entry.login),
+        PageRoute("POST", LOGOUT, entry.logout),
+        PageRoute("GET", "/api/broker", reading.broker, "GetBroker"),
+        PageRoute("GET", "/api/agents", reading.agents, "ListAgents"),
+        PageRoute("GET", "/api/runs", reading.runs, "ListRuns GetSummary"),
+        PageRoute("GET", "/api/compare", reading.compare, "CompareRuns"),
+        PageRoute("GET", run, reading.run, "GetRun"),
+        PageRoute("GET", f"{run}/summary", reading.summary, "GetSummary"),
+        PageRoute("GET", f"{run}/timeline", reading.timeline, "GetTimeline"),
+        PageRoute("GET", f"{run}/changes", reading.changes, "WatchRun"),
+        PageRoute("GET", f"{run}/events", reading.events, "ListEvents"),
+        PageRoute("GET", f"{run}/check", reading.check, "CheckRun"),
+        PageRoute("GET", f"{run}/watch", reading.watch, "GetRun WatchRun"),
+        PageRoute("GET", "/api/report", reports.html, REPORT),
+        PageRoute("GET", f"{run}/report.md", reports.markdown, "GetSummary"),
+        PageRoute("POST", "/api/runs", acting.start, "StartRun CheckPlan"),
+        PageRoute("POST", f"{run}/stop", acting.stop, "StopRun"),
+        PageRoute("POST", f"{run}/load", acting.load, "SetLoad"),
+        PageRoute("POST", f"{run}/note", acting.note, "AddNote"),
+        PageRoute("DELETE", run, acting.delete, "DeleteRun"),
+        PageRoute("POST", "/api/agents/{agent}/drain", acting.drain, "DrainAgent"),
     ]
     routes = [
-        *(Route(path, _safe(handler), methods=[method]) for method, path, handler in rows),
+        *(Route(each.path, _safe(each.allowed), methods=[each.method]) for each in rows),
         Route("/{path:path}", _safe(_file), methods=["GET"]),
     ]
+    middleware = [Middleware(HostCheck, names=names, control=info.control)]
+    if viewers is not None:
+        middleware.append(Middleware(LoginCheck, viewers=viewers))
     asgi = Starlette(
         routes=routes,
-        middleware=[Middleware(HostCheck, names=names, control=info.control)],
+        middleware=middleware,
         exception_handlers={HTTPException: _http_error},
     )
-    return App(asgi, reading)
+    return App(asgi, reading, rows)
 
 
 def _safe(handler: Handler) -> Handler:
@@ -91,8 +138,7 @@ def _safe(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except (LoadgrpcError, TurnedAway) as error:
-            http, found = answer(error)
-            return json_response(found, http)
+            return refused(error)
         except Exception:  # noqa: BLE001 - a defect: see the module
             _log.exception("%s %s failed", request.method, request.url.path)
             http, found = DEFECT

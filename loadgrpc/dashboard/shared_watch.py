@@ -22,7 +22,7 @@ from typing import Final
 from loadgrpc.client.raw_calls import RawCalls
 from loadgrpc.dashboard.documents import text_of
 from loadgrpc.dashboard.refusal import DEFECT, TurnedAway, answer, wrong
-from loadgrpc.errors import LoadgrpcError
+from loadgrpc.errors import LoadgrpcError, NotAllowed
 from loadgrpc.protocol.document import as_document
 from loadgrpc.v1 import control_pb2
 
@@ -82,6 +82,8 @@ class SharedWatch:
             async with aclosing(self._calls.watch(request)) as responses:
                 async for response in responses:
                     self._take(response)
+        except NotAllowed:
+            self._end = AGAIN  # that of the first viewer; the others come back in their own name
         except LoadgrpcError as error:
             self._end = event("trouble", answer(error)[1])
         except asyncio.CancelledError:
@@ -260,3 +262,10 @@ def message(response: control_pb2.WatchRunResponse) -> bytes:
 def event(name: str, document: object) -> bytes:
     """A message of an event stream that is about the stream itself."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), text_of(document))
+
+
+AGAIN: Final = event(
+    "trouble",
+    answer(TurnedAway(503, "UNAVAILABLE", "UNAVAILABLE", "the run is watched again: come back"))[1],
+)
+"""The end of a stream that was watched in the name of somebody whom the broker knows no more."""

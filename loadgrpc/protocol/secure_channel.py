@@ -1,9 +1,9 @@
-"""A channel with TLS, whose certificates and token may be replaced while it is used.
+"""A channel whose certificates may be replaced, and that shows with each call who makes it.
 
 Rule: a call begins with what the files hold at that moment, and stays on its connection to its
 end. gRPC cannot change the credentials of a channel, so that there is a new one whenever they
 change; the former one is closed once its calls are over. A token goes with each call, and only
-here, where all of it is encrypted.
+here, where all of it is encrypted; or to a Unix socket, in a folder of this user's own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import grpc
 import grpc.aio
@@ -21,6 +21,15 @@ from loadgrpc.certs import FreshPems, Pems, TlsFiles
 
 HEADER: Final = "authorization"
 SCHEME: Final = "Bearer "
+VIEWER_HEADER: Final = "loadgrpc-viewer"
+"""Of calls by way of a page: the address of the one who looks at it."""
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def bearer(token: str) -> Metadata:
+    """What a call shows of a token; nothing of an empty one."""
+    return ((HEADER, SCHEME + token),) if token else ()
 
 
 class SecureChannel:
@@ -29,19 +38,21 @@ class SecureChannel:
     def __init__(
         self,
         endpoint: str,
-        files: TlsFiles,
+        files: TlsFiles | None,
         options: Sequence[tuple[str, Any]],
-        token: Callable[[], str],
+        shown: Callable[[], Metadata],
     ) -> None:
-        """Does not connect yet; `token` is asked at each call. Empty: there is none.
+        """Does not connect yet; `shown` is asked at each call, in the context of its caller.
+
+        Without files there is no encryption: that is for Unix sockets only.
 
         Raises:
             CertsError: the files cannot be used.
         """
         self._endpoint = endpoint
-        self._fresh = FreshPems(files)
+        self._fresh = None if files is None else FreshPems(files)
         self._options = options
-        self._token = token
+        self._shown = shown
         self._pems: Pems | None = None
         """What the channel was made of."""
         self._channel: grpc.aio.Channel | None = None
@@ -90,8 +101,8 @@ class SecureChannel:
             channel = self._current()
             if made is None or made[0] is not channel:
                 made = channel, getattr(channel, kind)(method, *codec, **named)
-            if token := self._token():
-                metadata = (*(metadata or ()), (HEADER, SCHEME + token))
+            if shown := self._shown():
+                metadata = (*(metadata or ()), *shown)
             call = made[1](*arguments, metadata=metadata, **more)
             self._calls[channel] += 1
             call.add_done_callback(lambda _: self._over(channel))
@@ -101,18 +112,21 @@ class SecureChannel:
 
     def _current(self) -> grpc.aio.Channel:
         """The channel for a call that begins now."""
-        pems = self._fresh.look()
+        pems = None if self._fresh is None else self._fresh.look()
         if self._channel is None or pems is not self._pems:
             former, self._pems = self._channel, pems
-            credentials = grpc.ssl_channel_credentials(
-                root_certificates=pems.ca, private_key=pems.key, certificate_chain=pems.cert
-            )
-            self._channel = grpc.aio.secure_channel(
-                self._endpoint, credentials, options=self._options
-            )
+            self._channel = self._made(pems)
             if former is not None and not self._calls[former]:
                 self._close(former)
         return self._channel
+
+    def _made(self, pems: Pems | None) -> grpc.aio.Channel:
+        if pems is None:
+            return grpc.aio.insecure_channel(self._endpoint, options=self._options)
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=pems.ca, private_key=pems.key, certificate_chain=pems.cert
+        )
+        return grpc.aio.secure_channel(self._endpoint, credentials, options=self._options)
 
     def _over(self, channel: grpc.aio.Channel) -> None:
         self._calls[channel] -= 1

@@ -14,11 +14,11 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from loadgrpc.certs import TlsFiles
+from loadgrpc.certs import CertsError, TlsFiles
 from loadgrpc.errors import Unavailable
 from loadgrpc.protocol.bounds import MAX_RECEIVED_BYTES
 from loadgrpc.protocol.door import Admission, Door
-from loadgrpc.protocol.secure_channel import SecureChannel
+from loadgrpc.protocol.secure_channel import Metadata, SecureChannel, bearer
 from loadgrpc.protocol.server_tls import server_credentials
 from loadgrpc.reflection import Registry, add_reflection, packaged
 
@@ -110,7 +110,23 @@ def new_channel(
     """
     if files is None or endpoint.startswith("unix:"):
         return grpc.aio.insecure_channel(endpoint, options=_CHANNEL_OPTIONS)
-    return SecureChannel(endpoint, files, _CHANNEL_OPTIONS, token)
+    return SecureChannel(endpoint, files, _CHANNEL_OPTIONS, lambda: bearer(token()))
+
+
+def passing_channel(
+    endpoint: str, files: TlsFiles | None, shown: Callable[[], Metadata]
+) -> grpc.aio.Channel:
+    """A channel of a program that passes on calls of others: each call shows whose it is.
+
+    `shown` is asked at each call, in the context of its caller; what it raises the call raises.
+    Without files `endpoint` is a Unix socket in a folder of this user's own.
+
+    Raises:
+        CertsError: the files cannot be used, or there are none for another endpoint.
+    """
+    if files is None and not endpoint.startswith("unix:"):
+        raise CertsError("a token is never sent without encryption")
+    return SecureChannel(endpoint, files, _CHANNEL_OPTIONS, shown)
 
 
 def _bind_reason(address: str) -> str:

@@ -31,9 +31,14 @@ class AccessServiceStub(object):
     A broker with TLS knows its callers by a certificate, or by a token in the metadata of each call:
     `authorization: Bearer SECRET`. Without either of them every call of every service ends with
     UNAUTHENTICATED (NOT_ALLOWED), as do those with a token that has expired, was revoked or is not
-    known; a call that the role of its caller does not include ends with PERMISSION_DENIED
-    (FORBIDDEN). Calls that are open when a token is revoked, or expires, end within a second. A
-    broker without TLS asks nobody, and everybody may do everything.
+    known, or with a certificate that was revoked; a call that the role of its caller does not
+    include ends with PERMISSION_DENIED (FORBIDDEN). Calls that are open when a token expires or is
+    revoked end within a second, when a certificate is revoked within two. A broker without TLS asks
+    nobody, and everybody may do everything.
+
+    A program that passes on calls of others, such as a page, shows the token of the one whose call
+    it is, and may name the address of that one as `loadgrpc-viewer` in the metadata: audit and logs
+    have it beside the address that the call comes from.
 
     Bounds and errors are as in ControlService: names have at most 128 characters.
     """
@@ -77,9 +82,14 @@ class AccessServiceServicer(object):
     A broker with TLS knows its callers by a certificate, or by a token in the metadata of each call:
     `authorization: Bearer SECRET`. Without either of them every call of every service ends with
     UNAUTHENTICATED (NOT_ALLOWED), as do those with a token that has expired, was revoked or is not
-    known; a call that the role of its caller does not include ends with PERMISSION_DENIED
-    (FORBIDDEN). Calls that are open when a token is revoked, or expires, end within a second. A
-    broker without TLS asks nobody, and everybody may do everything.
+    known, or with a certificate that was revoked; a call that the role of its caller does not
+    include ends with PERMISSION_DENIED (FORBIDDEN). Calls that are open when a token expires or is
+    revoked end within a second, when a certificate is revoked within two. A broker without TLS asks
+    nobody, and everybody may do everything.
+
+    A program that passes on calls of others, such as a page, shows the token of the one whose call
+    it is, and may name the address of that one as `loadgrpc-viewer` in the metadata: audit and logs
+    have it beside the address that the call comes from.
 
     Bounds and errors are as in ControlService: names have at most 128 characters.
     """
@@ -170,9 +180,14 @@ class AccessService(object):
     A broker with TLS knows its callers by a certificate, or by a token in the metadata of each call:
     `authorization: Bearer SECRET`. Without either of them every call of every service ends with
     UNAUTHENTICATED (NOT_ALLOWED), as do those with a token that has expired, was revoked or is not
-    known; a call that the role of its caller does not include ends with PERMISSION_DENIED
-    (FORBIDDEN). Calls that are open when a token is revoked, or expires, end within a second. A
-    broker without TLS asks nobody, and everybody may do everything.
+    known, or with a certificate that was revoked; a call that the role of its caller does not
+    include ends with PERMISSION_DENIED (FORBIDDEN). Calls that are open when a token expires or is
+    revoked end within a second, when a certificate is revoked within two. A broker without TLS asks
+    nobody, and everybody may do everything.
+
+    A program that passes on calls of others, such as a page, shows the token of the one whose call
+    it is, and may name the address of that one as `loadgrpc-viewer` in the metadata: audit and logs
+    have it beside the address that the call comes from.
 
     Bounds and errors are as in ControlService: names have at most 128 characters.
     """

@@ -38,6 +38,7 @@ class Config:
     certificates: dict[str, object] | None = None
     tls: object = None
     listen_tokens: str = ""
+    listen_inside: str = ""
     open_reflection: bool = False
     observers: ObserverConfig = field(default_factory=ObserverConfig)
 

@@ -83,6 +83,8 @@ def test_every_route_is_answered(at_page, ended, active):
         ("GET", "/api/runs/{run}/check"): "?threshold=loss == 0",
         ("GET", "/api/runs/{run}/report.md"): None,
         ("GET", "/api/runs/{run}/watch"): None,
+        ("POST", "/api/login"): {"token": "x"},
+        ("POST", "/api/logout"): {},
         ("POST", "/api/runs"): {"plan": plan, "requestId": "once", "queue": True},
         ("POST", "/api/runs/{going}/load"): {"users": 5},
         ("POST", "/api/runs/{going}/note"): {"text": "cache off"},

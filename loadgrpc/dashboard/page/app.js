@@ -5,15 +5,18 @@ import { ClusterView } from "./cluster_view.js";
 import { CompareView } from "./compare_view.js";
 import { el, say } from "./element.js";
 import { moment } from "./figures.js";
+import { LoginView } from "./login_view.js";
 import { RunView } from "./run_view.js";
 import { RunsView } from "./runs_view.js";
 import { openSource } from "./source.js";
 import { StartView } from "./start_view.js";
 import { oneLine } from "./text.js";
+import { endsSoon, whoIsIn } from "./viewer.js";
 
 const main = document.getElementById("main");
 const header = document.getElementById("header");
 let view = null;
+let context = null; // null: nobody is in
 
 function go(address) {
   location.hash = address;
@@ -40,13 +43,15 @@ function home(source) {
   return ids.length > 1 ? `#/compare/${ids.join(",")}` : `#/runs/${ids[0]}`;
 }
 
-async function show(context) {
+async function show() {
+  if (!context) return;
   view?.close();
   view =
     viewOf(location.hash || home(context.source), context) ?? viewOf(home(context.source), context);
   const own = view;
   mark();
-  main.replaceChildren(own.element);
+  const told = endsSoon(context.web).map((text) => el("p", { class: "notice" }, text));
+  main.replaceChildren(...told, own.element);
   try {
     await own.open();
   } catch (error) {
@@ -103,21 +108,46 @@ function heading(source, web) {
       el("a", { href: "#/cluster" }, "Agents and broker"),
     ),
     el("span", { class: "quiet" }, oneLine(web.broker)),
+    ...whoIsIn(web, () =>
+      source
+        .logout()
+        .then(() => letIn(source))
+        .catch(unreachable),
+    ),
   ];
+}
+
+/** Shows the page to a viewer who is known, or the way in. */
+async function letIn(source) {
+  const web = await source.web();
+  if (!web.login || web.access) {
+    context = { source, web, go };
+    header.replaceChildren(...heading(source, web));
+    await show();
+  } else if (!(view instanceof LoginView)) {
+    context = null;
+    view?.close();
+    view = new LoginView({ source, done: () => letIn(source), why: oneLine(web.why) });
+    header.replaceChildren(el("span", { class: "name" }, "loadgrpc"));
+    main.replaceChildren(view.element);
+    await view.open();
+  }
+}
+
+function unreachable(error) {
+  const text = el("p", { class: "notice", role: "alert" });
+  say(text, oneLine(error.message));
+  main.replaceChildren(text);
 }
 
 async function begin() {
   try {
     const source = await openSource();
-    const web = await source.web();
-    const context = { source, web, go };
-    header.replaceChildren(...heading(source, web));
-    window.addEventListener("hashchange", () => show(context));
-    await show(context);
+    source.loggedOut = () => letIn(source).catch(unreachable);
+    window.addEventListener("hashchange", show);
+    await letIn(source);
   } catch (error) {
-    const text = el("p", { class: "notice", role: "alert" });
-    say(text, oneLine(error.message));
-    main.replaceChildren(text);
+    unreachable(error);
   }
 }
 

@@ -7,6 +7,7 @@ import { labelOf } from "./plan.js";
 import { badge, isOver } from "./state.js";
 import { Table } from "./table.js";
 import { oneLine, word } from "./text.js";
+import { may } from "./viewer.js";
 
 const EVERY_MS = 2000;
 
@@ -144,7 +145,7 @@ export class ClusterView {
           value: (agent) => epochMs(agent.lastSeenTime) ?? 0,
         },
         { title: "labels", text: (agent) => agent.labels.map(oneLine).join(", ") },
-        ...(this.web.control ? [drain] : []),
+        ...(may(this.web, "DrainAgent") ? [drain] : []),
       ],
     });
     table.element.dataset.table = "agents";

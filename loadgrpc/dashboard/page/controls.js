@@ -5,6 +5,7 @@ import { ask } from "./dialog.js";
 import { button, el } from "./element.js";
 import { changeable } from "./plan.js";
 import { isOver } from "./state.js";
+import { mayChange } from "./viewer.js";
 
 /** See the module. */
 export class Controls {
@@ -31,6 +32,7 @@ export class Controls {
     );
     if (!web.control) return [report];
     const repeat = button("Repeat", () => this.go(`#/start?from=${encodeURIComponent(runId)}`));
+    if (!mayChange(web, run)) return [report, repeat];
     if (isOver(run))
       return [report, repeat, button("Delete", () => this.#delete(), { class: "danger" })];
     const load = changeable(run.plan).length

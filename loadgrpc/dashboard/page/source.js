@@ -31,6 +31,10 @@ function query(parameters) {
 class Live {
   frozen = false;
   made = null;
+  asks = false;
+
+  /** Called when the server does not know the viewer any more. */
+  loggedOut = () => {};
 
   async #ask(path, options = {}) {
     let answer;
@@ -45,6 +49,7 @@ class Live {
     } catch {
       if (answer.ok) throw new Refused({ message: "the answer is not JSON" });
     }
+    if (answer.status === 401 && path !== "login") this.loggedOut();
     if (!answer.ok) throw new Refused({ code: String(answer.status), ...document });
     return document;
   }
@@ -58,13 +63,36 @@ class Live {
     });
   }
 
+  /** A stream that breaks does not say why: perhaps the viewer is not known any more. */
+  async #stillIn() {
+    if (!this.asks) return;
+    try {
+      if (!(await this.web()).access) this.loggedOut();
+    } catch {
+      return; // it does not answer: the stream is opened again
+    }
+  }
+
   #run(runId, rest = "") {
     return `runs/${encodeURIComponent(runId)}${rest}`;
   }
 
-  /** What the page may do: `{control, version, broker}`. */
-  web() {
-    return this.#ask("web");
+  /**
+   * What the page is: `{control, version, broker, login, access, may, why}`, where `access` is who
+   * the viewer is, `may` names methods of the broker, and `login` is whether viewers are asked.
+   */
+  async web() {
+    const web = await this.#ask("web");
+    this.asks = web.login;
+    return web;
+  }
+
+  login(token) {
+    return this.#send("POST", "login", { token });
+  }
+
+  logout() {
+    return this.#send("POST", "logout", {});
   }
 
   broker() {
@@ -177,6 +205,7 @@ class Live {
     const again = (why) => {
       stream.close();
       away(why);
+      this.#stillIn();
       clearTimeout(timer);
       timer = setTimeout(open, RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]);
       tries += 1;
