@@ -55,6 +55,7 @@ format: $(DEV)  ## format the code, and mend what the linter can mend
 protos: $(DEV)  ## generate loadgrpc/v1/, pages in docs/ and, with go, code of the Go runner
 	$(BIN)/python tools/protos.py
 	$(BIN)/python tools/cli_page.py
+	$(BIN)/python tools/limits_page.py
 	@! command -v go >/dev/null || $(BIN)/python tools/runners/go/go_protos.py
 
 runners: $(RUN)  ## build the reference runners of tools/runners: needs go, npm and mvn

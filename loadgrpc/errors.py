@@ -14,7 +14,8 @@
     ├── Forbidden             somebody known, whose role does not allow it
     ├── OtherVersion          an agent and a broker of different minor versions
     ├── Unavailable           the other side cannot be reached, or is going away
-    │   └── StoreUnavailable  it was reached, but its store cannot be read or written
+    │   ├── StoreUnavailable  it was reached, but its store cannot be read or written
+    │   └── OverLimit         it was reached, but its caller takes more than a limit allows
     ├── TestNotLoaded         the test could not be imported or found
     └── RunFailed             a run did not pass, and whoever asked for it wants to know
 
@@ -146,6 +147,19 @@ class StoreUnavailable(Unavailable):
     """The other side was reached, but its store cannot be read or written for now."""
 
     reason = "STORE"
+
+
+class OverLimit(Unavailable):
+    """The other side was reached, but refuses what is more than a limit of its caller allows.
+
+    `retry_s`: after how long it may take it, in seconds.
+    """
+
+    reason = "OVER_LIMIT"
+
+    def __init__(self, message: str, *, retry_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
 
 
 class TestNotLoaded(LoadgrpcError):

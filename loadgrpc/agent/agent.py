@@ -27,7 +27,7 @@ from loadgrpc import __version__
 from loadgrpc.agent import identity
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.agent.defects import log_defect
-from loadgrpc.agent.doors import Doors, raise_limit
+from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.part import AssignedPart
 from loadgrpc.agent.places import Places, default_places
@@ -36,11 +36,13 @@ from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
 from loadgrpc.agent.spool import SpoolRoom
+from loadgrpc.agent.streams import Streams
 from loadgrpc.agent.supplies import Supplies
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.model import Assignment, StopMode
 from loadgrpc.protocol import handshake, status, times
 from loadgrpc.protocol.backoff import Backoff
+from loadgrpc.protocol.descriptors import raise_limit
 from loadgrpc.protocol.fleet import (
     DEFAULT_LEASE_S,
     HEARTBEAT_S,
@@ -54,7 +56,6 @@ from loadgrpc.protocol.fleet import (
     order_from_proto,
     registration_to_proto,
 )
-from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
 from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
@@ -393,8 +394,11 @@ async def running(
     held = identity.claim(config.state_dir, tuple(certificates))
     files = certificates.get(held.agent_id)
     try:
-        async with new_channel(config.broker, files) as channel:
-            relay = Relay(RawRunnerServiceStub(channel))
+        async with (
+            new_channel(config.broker, files) as channel,
+            Streams(channel, lambda: new_channel(config.broker, files)) as streams,
+        ):
+            relay = Relay(streams)
             room = SpoolRoom(config.spool_bytes)
             doors = Doors(relay, held.folder)
             try:

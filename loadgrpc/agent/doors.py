@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -22,6 +21,7 @@ import grpc.aio
 from loadgrpc import private
 from loadgrpc.agent.relay import SERVICES, Relay
 from loadgrpc.errors import Unavailable
+from loadgrpc.protocol.descriptors import available
 from loadgrpc.protocol.raw import add_raw_runner_service
 from loadgrpc.protocol.transport import listen, new_server
 
@@ -100,12 +100,4 @@ class Doors:
 
 def most_connections() -> int:
     """How many connections of others an agent has room for."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1 << 20 if soft == resource.RLIM_INFINITY else max(soft // SHARE, 16)
-
-
-def raise_limit() -> None:
-    """Lets the agent, and the runners it starts, have as many descriptors as they may."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # then they have what they have
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(available() // SHARE, 16)

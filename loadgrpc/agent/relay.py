@@ -18,10 +18,11 @@ from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.runner_stream import RunnerStream
 from loadgrpc.agent.source import RelayedSource
 from loadgrpc.agent.spool import Spool
+from loadgrpc.agent.streams import Streams
 from loadgrpc.errors import NotAllowed, NotFound
 from loadgrpc.model import Assignment, SourceId
 from loadgrpc.protocol import assignments
-from loadgrpc.protocol.raw import SERVICE, RawRunnerServiceStub
+from loadgrpc.protocol.raw import SERVICE
 from loadgrpc.protocol.sources import source_from_proto
 from loadgrpc.protocol.transport import Context
 from loadgrpc.v1 import runner_pb2
@@ -48,9 +49,7 @@ class Expected:
 class Relay:
     """See the module; served by `add_raw_runner_service`."""
 
-    def __init__(
-        self, broker: RawRunnerServiceStub, *, spool_after_s: float = SPOOL_AFTER_S
-    ) -> None:
+    def __init__(self, broker: Streams, *, spool_after_s: float = SPOOL_AFTER_S) -> None:
         self._broker = broker
         self._spool_after_s = spool_after_s
         self._expected: dict[str, Expected] = {}

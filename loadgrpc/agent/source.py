@@ -15,6 +15,7 @@ from typing import Any, Final
 from loadgrpc.agent.backlog import Backlog, message
 from loadgrpc.agent.runner_stream import RunnerStream
 from loadgrpc.agent.spool import Spool
+from loadgrpc.agent.streams import Streams
 from loadgrpc.agent.uplink import Uplink
 from loadgrpc.errors import (
     InvalidRequest,
@@ -29,7 +30,6 @@ from loadgrpc.protocol import home, live_loads
 from loadgrpc.protocol.home import Decision, Duplicate, OutOfOrder
 from loadgrpc.protocol.raw import (
     Oversized,
-    RawRunnerServiceStub,
     named_source,
     no_source,
     read,
@@ -47,9 +47,7 @@ _log = logging.getLogger(__name__)
 class RelayedSource:
     """See the module."""
 
-    def __init__(
-        self, source_id: SourceId, scenario: str, broker: RawRunnerServiceStub, spool: Spool
-    ) -> None:
+    def __init__(self, source_id: SourceId, scenario: str, broker: Streams, spool: Spool) -> None:
         self.source_id = source_id
         self.heard_s = asyncio.get_running_loop().time()
         """When its runner was last heard from."""

@@ -19,11 +19,11 @@ import grpc.aio
 from loadgrpc.agent.backlog import Backlog, KeptMessage
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.spool import Spool
+from loadgrpc.agent.streams import Streams
 from loadgrpc.errors import LoadgrpcError, Unavailable
 from loadgrpc.protocol import status
 from loadgrpc.protocol.backoff import Backoff
 from loadgrpc.protocol.outbound import Word, open_request
-from loadgrpc.protocol.raw import RawRunnerServiceStub
 from loadgrpc.v1 import runner_pb2
 
 FIRST_BACKOFF_S: Final = 0.1
@@ -39,7 +39,7 @@ class Uplink:
 
     def __init__(
         self,
-        broker: RawRunnerServiceStub,
+        broker: Streams,
         source: runner_pb2.SourceId,
         scenario: str,
         backlog: Backlog,

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from loadgrpc import __version__, model
@@ -27,6 +27,7 @@ from loadgrpc.broker.notifier import Notifier
 from loadgrpc.broker.observing import Observing
 from loadgrpc.broker.own_types import OwnTypes
 from loadgrpc.broker.parameters import Comparison
+from loadgrpc.broker.quotas import Quotas
 from loadgrpc.broker.records import attempt_of, result_of
 from loadgrpc.broker.reviews import Reviews
 from loadgrpc.broker.roster import Roster
@@ -58,7 +59,7 @@ class Broker:
     `keep_batches`: whether committed batches stay in the store. A local run, whose store
     is forgotten with it, has no use for them. `retention`: what is kept of them, which
     others see to. `allow_version_skew`: whether agents of another minor
-    version are accepted.
+    version are accepted. `limits`: those that are not as they are by default, by name.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Broker:
         retention: Retention | None = None,
         allow_version_skew: bool = False,
         observers: ObserverConfig | None = None,
+        limits: Mapping[str, int] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -84,6 +86,7 @@ class Broker:
         self._runs: dict[str, ActiveRun] = {}
         self.parameters = Comparison(self._runs)
         self._work = work = Work()
+        self.quotas = Quotas(limits or {}, clock)
         self._ticker: asyncio.Task[None] | None = None
         self._store_watch = StoreWatch(store, clock)
         self.timelines = Timelines(store, self._store_watch)
@@ -141,6 +144,7 @@ class Broker:
             clock=clock,
             work=work,
             keep_batches=keep_batches,
+            quotas=self.quotas,
             happens=self._happens,
         )
         self.archive = Archive(
@@ -261,6 +265,8 @@ class Broker:
             keep_runs=self._retention.keep_runs,
             keep_hits_bytes=self._retention.keep_bytes,
             allow_version_skew=self._allow_version_skew,
+            limits=self.quotas.uses(),
+            errors=dict(self.quotas.errors),
         )
 
     def _troubles_of(self, run: ActiveRun) -> tuple[Trouble, ...]:

@@ -24,6 +24,8 @@ MAX_VIEWER_CHARS: Final = 64
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
 """The one who makes the call that this is part of. None: nobody was asked, or nobody calls."""
 
+_LOOPBACK: Final = ("ipv4:127.", "ipv6:[::1]:", "ipv6:[::ffff:127.")
+
 
 def client_of(context: Context) -> str:
     """The caller: its name, its address, and its user agent."""
@@ -42,6 +44,19 @@ def place_of(context: Context) -> str:
     if not viewer:
         return place
     return f"{one_line(viewer)[:MAX_VIEWER_CHARS]} by way of the page at {place}"
+
+
+def taker_of(context: Context) -> str:
+    """Whose limits a call counts for: see `broker.quotas`. Empty: nobody's.
+
+    Whoever comes by a Unix socket was let in by its folder.
+    """
+    if (caller := CALLER.get()) is not None:
+        return str(caller)
+    peer = unquote(context.peer())
+    if peer.startswith("unix:"):
+        return ""
+    return peer if peer.startswith(_LOOPBACK) else peer.rpartition(":")[0]
 
 
 def own(plan: Plan) -> Plan:

@@ -13,7 +13,9 @@ from loadgrpc.broker.audit import Audit
 from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.callers import CALLER, check_agent
 from loadgrpc.broker.orders import AgentLink
-from loadgrpc.broker.outbox import Pace, queued
+from loadgrpc.broker.outbox import queued
+from loadgrpc.broker.pace import Pace
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.protocol import bounds, bundles
 from loadgrpc.protocol.bound import MAX_NAME_CHARS
@@ -38,8 +40,9 @@ MOST_PER_S: Final = 200
 class FleetService(fleet_pb2_grpc.FleetServiceServicer):
     """What agents say; see fleet.proto."""
 
-    def __init__(self, broker: Broker, audit: Audit) -> None:
+    def __init__(self, broker: Broker, audit: Audit, clock: Clock) -> None:
         self._audit = audit
+        self._clock = clock
         self._broker = broker
 
     async def Connect(  # noqa: N802
@@ -92,7 +95,7 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
         link: AgentLink,
         goodbye: asyncio.Event,
     ) -> None:
-        pace = Pace(MOST_PER_S)
+        pace = Pace(MOST_PER_S, MOST_PER_S)
         async for request in requests:
             await link.orders.room()
             kind = request.WhichOneof("message")
@@ -133,7 +136,12 @@ class FleetService(fleet_pb2_grpc.FleetServiceServicer):
                 link.put(HEARD)
             # Anything else is of a newer agent, and ignored.
             if kind != "runner_exit":  # there may be as many of these as users
-                await pace.keep()
+                await self._keep(pace)
+
+    async def _keep(self, pace: Pace) -> None:
+        """Waits until an agent is in its pace again."""
+        if wait_ns := pace.take(self._clock.monotonic_ns()):
+            await asyncio.sleep(wait_ns / NS_PER_S)
 
 
 def _last_line(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from loadgrpc.broker.ledger import Ledger
 from loadgrpc.broker.outbox import Outbox
+from loadgrpc.broker.pace import Pace
 from loadgrpc.errors import InvalidRequest, LoadgrpcError
 from loadgrpc.model import SourceId
 from loadgrpc.protocol.answers import Acked, Answer, Refused
@@ -83,17 +84,19 @@ class Source:
     inboxes: set[Inbox] = field(default_factory=set)
     """The streams it is open on: one, unless it sends no numbers and no epochs."""
     barrier: bool = False
+    """Whether it waits for `StartCycle`."""
     feeds: bool = False
     """Whether it can feed iterations with cases."""
     has_rules: bool = False
     """Whether it has reported rules, whose cases iterations are fed with."""
-    """Whether it waits for `StartCycle`."""
     ready_for: int = 0
     """The cycle it is ready for; 0: it has not loaded the test yet."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from a decision of the ledger until its commit is in the store's queue."""
     writing: asyncio.Task[None] | None = None
     """Ends when all that is in the queue is stored and counted, or has failed."""
+    pace: Pace | None = None
+    """What it is kept to. None: nothing came yet."""
     broken: bool = False
     """A write has failed: what came after it counts for nothing, either."""
 

@@ -17,11 +17,12 @@ from typing import Any, Final
 from loadgrpc.broker import happened
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.ledger import Ledger, Lost
+from loadgrpc.broker.quotas import Quotas
 from loadgrpc.broker.reading import reading
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.sources import Sources, progress_of, unavailable
 from loadgrpc.broker.work import Work
-from loadgrpc.clock import Clock
+from loadgrpc.clock import NS_PER_S, Clock
 from loadgrpc.errors import InvalidRequest, Violation
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import answers, home
@@ -62,6 +63,7 @@ class Intake:
         clock: Clock,
         work: Work,
         keep_batches: bool,
+        quotas: Quotas,
         happens: Callable[[ActiveRun, happened.Event], object],
     ) -> None:
         self._sources = sources
@@ -70,12 +72,13 @@ class Intake:
         self._clock = clock
         self._work = work
         self._keep_batches = keep_batches
+        self._quotas = quotas
         self._happens = happens
 
     async def publish(
         self, inbox: Inbox, source_id: SourceId, batch: runner_pb2.EventBatch
     ) -> None:
-        """Events came: stores, counts and acks them.
+        """Events came: stores, counts and acks them. Returns when more of them may come.
 
         Raises:
             NotFound: the source is not open on this stream.
@@ -92,6 +95,8 @@ class Intake:
             inbox.put(source_id, answers.Acked(source.stored.received))  # it may wait for an answer
             return
         await self._work.whole(self._publish(inbox, source, batch, count, payload))
+        if wait_ns := self._quotas.read_ns(source, count):
+            await asyncio.sleep(wait_ns / NS_PER_S)  # its stream is not read meanwhile
 
     def too_large(
         self, inbox: Inbox, source_id: SourceId, first_sequence: int, batch_bytes: int

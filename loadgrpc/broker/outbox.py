@@ -45,25 +45,6 @@ class Outbox(asyncio.Queue[T]):
         return super()._get()
 
 
-class Pace:
-    """Slows down a caller that comes more than this often per second."""
-
-    def __init__(self, most_per_s: int) -> None:
-        self._most = most_per_s
-        self._count = 0
-        self._began_s = asyncio.get_running_loop().time()
-
-    async def keep(self) -> None:
-        """Once more; waits until that is in the pace."""
-        self._count += 1
-        if self._count < self._most:
-            return
-        now_s = asyncio.get_running_loop().time()
-        await asyncio.sleep(max(0.0, self._began_s + 1 - now_s))
-        self._began_s = max(now_s, self._began_s + 1)
-        self._count = 0
-
-
 async def queued(queue: asyncio.Queue[Any], reading: asyncio.Task[None]) -> AsyncIterator[Any]:
     """What is put on `queue`, until both it is empty and the other side has ended.
 

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +18,7 @@ from loadgrpc.broker.broker import Broker
 from loadgrpc.broker.campaign_service import CampaignService
 from loadgrpc.broker.conductor import Conductor
 from loadgrpc.broker.control_service import ControlService
+from loadgrpc.broker.entrance import Entrance
 from loadgrpc.broker.fleet_service import FleetService
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.schedule_service import ScheduleService
@@ -27,9 +28,10 @@ from loadgrpc.certs import FreshPems, TlsFiles
 from loadgrpc.certs.holder import holder_of
 from loadgrpc.certs.revoked import Revoked
 from loadgrpc.clock import SystemClock
-from loadgrpc.model import AccessInfo
+from loadgrpc.model import LIMITS, AccessInfo
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import status
+from loadgrpc.protocol.descriptors import available, raise_limit
 from loadgrpc.protocol.fleet import DEFAULT_LEASE_S
 from loadgrpc.protocol.transport import listen, new_server
 from loadgrpc.store import Retention, Store, StoreError
@@ -51,6 +53,14 @@ SERVICES: Final = (
     "loadgrpc.v1.ScheduleService",
 )
 ANY_HOST: Final = {"0.0.0.0", "[::]", "::", "*"}  # noqa: S104 - as a broker may listen
+GREETING_S: Final = 10.0
+"""How long a connection may take to say that it speaks TLS, and HTTP/2."""
+CALL_LESS_S: Final = 120.0
+"""How long a connection may have no call: agents and watchers have one, others connect again."""
+PENDING_CALLS: Final = 5_000
+"""Calls, of all connections, that may wait until the broker looks at them."""
+SPARE_DESCRIPTORS: Final = 64
+"""Open files that connections leave for the store, logs and listeners."""
 SERVER_GRACE_S: Final = 1.0
 """How long calls may take to end when the broker stops."""
 RETENTION_S: Final = 10.0
@@ -87,6 +97,8 @@ class BrokerConfig:
     enter, for the page in its own process. Empty: nowhere."""
     open_reflection: bool = False
     """Whether everybody may ask about its health and its methods."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Limits that are not as they are by default, by name (`model.LIMITS`)."""
 
 
 @asynccontextmanager
@@ -108,6 +120,7 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
         retention=config.retention,
         allow_version_skew=config.allow_version_skew,
         observers=config.observers,
+        limits=_with_room(config.limits),
     )
     conductor = Conductor(broker, store, clock.real_ns)
     audit = Audit(store, clock)
@@ -121,10 +134,15 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
                 revoked=Revoked(config.tls),
                 open_reflection=config.open_reflection,
             )
-        admission = None if access is None else access.admission
-        server = await new_server(SERVICES, broker.types.described, admission=admission)
+        server = await new_server(
+            SERVICES,
+            broker.types.described,
+            options=_connection_limits(broker.quotas.values),
+            admission=Entrance(access, broker.quotas).admission,
+        )
         control_pb2_grpc.add_ControlServiceServicer_to_server(ControlService(broker, audit), server)
-        fleet_pb2_grpc.add_FleetServiceServicer_to_server(FleetService(broker, audit), server)
+        fleet = FleetService(broker, audit, clock)
+        fleet_pb2_grpc.add_FleetServiceServicer_to_server(fleet, server)
         runner_pb2_grpc.add_RunnerServiceServicer_to_server(RunnerService(broker), server)
         campaigns = CampaignService(conductor.campaigns, audit)
         campaign_pb2_grpc.add_CampaignServiceServicer_to_server(campaigns, server)
@@ -157,6 +175,27 @@ async def running(config: BrokerConfig) -> AsyncIterator[str]:
             await server.stop(SERVER_GRACE_S)
     finally:
         await store.close()
+
+
+def _with_room(limits: Mapping[str, int]) -> Mapping[str, int]:
+    """Limits, of which that of connections is one that there are open files for."""
+    row = LIMITS["connections"]
+    room = max(available() - SPARE_DESCRIPTORS, row.least)
+    return {**limits, row.name: min(limits.get(row.name, row.default), room)}
+
+
+def _connection_limits(values: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    """Options of gRPC's that keep connections within their limits."""
+    milliseconds = 1_000
+    return (
+        ("grpc.max_concurrent_streams", values["streams"]),
+        # Of calls that wait until they are looked at gRPC cancels some, those of anybody.
+        ("grpc.server.max_pending_requests", PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * PENDING_CALLS),
+        ("grpc.max_allowed_incoming_connections", values["connections"]),
+        ("grpc.server_handshake_timeout_ms", round(GREETING_S * milliseconds)),
+        ("grpc.max_connection_idle_ms", round(CALL_LESS_S * milliseconds)),
+    )
 
 
 def _access_info(fresh: FreshPems | None, tokens_address: str) -> AccessInfo:
@@ -206,6 +245,7 @@ async def serve(
     config: BrokerConfig, *, on_ready: Callable[[str], None], stop: asyncio.Event
 ) -> None:
     """Serves until `stop` is set; calls `on_ready` with the address once it does."""
+    raise_limit()
     await asyncio.to_thread(status.preload)
     async with running(config) as address:
         # The store has loaded SQLAlchemy meanwhile, say: to look through that for garbage takes

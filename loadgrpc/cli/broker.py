@@ -23,6 +23,7 @@ from loadgrpc.cli import (
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.failure import Failure, need_folder
 from loadgrpc.errors import Unavailable
+from loadgrpc.model import LIMITS
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import kinds
 from loadgrpc.store import Retention, StoreError, parse_target
@@ -99,6 +100,14 @@ SECTIONS: Final = {
     help="With certificates: let everybody who connects ask for its health and its methods.",
 )
 @click.option(
+    "--limit",
+    "limits",
+    type=values.LimitValue(),
+    multiple=True,
+    help="How much each caller, source or connection may take, such as requests=500/s: "
+    f"{', '.join(LIMITS)}. docs/limits.md has the defaults. May be given several times.",
+)
+@click.option(
     "--allow-version-skew",
     is_flag=True,
     help="Accept agents of another minor version, such as 0.2 with a broker of 0.3.",
@@ -135,6 +144,7 @@ def command(
     insecure: bool,
     listen_tokens: str | None,
     open_reflection: bool,
+    limits: tuple[tuple[str, int], ...],
     allow_version_skew: bool,
     allowed: tuple[str, ...],
     log_format: str,
@@ -194,6 +204,7 @@ def command(
             listen_tokens=listen_tokens or "",
             listen_inside=inside,
             open_reflection=open_reflection,
+            limits=dict(limits),
             observers=ObserverConfig(
                 chosen=observer_options.chosen(asked),
                 own=observer_options.settings_of(asked),

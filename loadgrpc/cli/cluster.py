@@ -107,6 +107,25 @@ def _protection(access: AccessInfo | None, now_ns: int, width: int) -> list[Line
     return found
 
 
+def _limited(info: BrokerInfo, now_ns: int) -> list[Line]:
+    """The limits that somebody has met, and who did so last."""
+    from loadgrpc.cli.figures import ago  # noqa: PLC0415
+    from loadgrpc.cli.line import Line, Style  # noqa: PLC0415
+
+    found = []
+    for use in info.limits:
+        if not use.refused and not use.delayed:
+            continue
+        did = [f"refused {use.refused:,}"] if use.refused else []
+        did += [f"delayed {use.delayed:,}"] if use.delayed else []
+        value = f"{use.value}/s" if use.per_s else str(use.value)
+        text = f"  ! limit {use.name}={value}: {', '.join(did)}"
+        if use.last_time_ns is not None:
+            text += f"; last: {one_line(use.last_caller)}, {ago(now_ns - use.last_time_ns)}"
+        found.append(Line(text, Style.WARNING))
+    return found
+
+
 def lines(
     broker: str,
     info: BrokerInfo,
@@ -150,6 +169,7 @@ def lines(
     )
     found += labelled("runs", [f"{info.active_runs} active"], width)
     found += _protection(access, now_ns, width)
+    found += _limited(info, now_ns)
     if agents:
         rows = [
             [

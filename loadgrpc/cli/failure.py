@@ -30,6 +30,7 @@ EXIT_CODES: Final[dict[type[errors.LoadgrpcError], int]] = {
     errors.OtherVersion: verdict.UNREACHABLE,
     errors.Unavailable: verdict.UNREACHABLE,
     errors.StoreUnavailable: verdict.UNREACHABLE,
+    errors.OverLimit: verdict.UNREACHABLE,
     errors.TestNotLoaded: verdict.NOT_LOADED,
     errors.RunFailed: verdict.UNREACHABLE,
     errors.LoadgrpcError: verdict.UNREACHABLE,
@@ -51,7 +52,7 @@ def failure_of(error: errors.LoadgrpcError, broker: str = "") -> Failure:
     """The failure that an error is; one without contact names the broker's address."""
     exit_code = next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
     message = str(error)
-    if isinstance(error, errors.StoreUnavailable) and broker:
+    if isinstance(error, errors.StoreUnavailable | errors.OverLimit) and broker:
         message = f"the broker at {broker} is there, but {message}"
     elif isinstance(error, errors.Unavailable) and broker and broker not in message:
         message = f"cannot reach the broker at {broker}: {message}"

@@ -19,7 +19,7 @@ from loadgrpc.cli.display import Display
 from loadgrpc.cli.interrupts import Interrupts
 from loadgrpc.cli.prompt import CtrlC, Prompt
 from loadgrpc.cli.run_keys import RunKeys
-from loadgrpc.errors import StoreUnavailable, Unavailable
+from loadgrpc.errors import OverLimit, StoreUnavailable, Unavailable
 from loadgrpc.model import Change, LoadOrder, News, Progress, Run, StopMode, Summary
 
 REDRAW_S: Final = 1.0
@@ -172,7 +172,8 @@ async def _watch(  # noqa: PLR0917 - all that a watch touches
         except Unavailable as error:
             now = time.monotonic()
             if lost_at is None and patience_s:
-                what = "waiting for" if isinstance(error, StoreUnavailable) else "lost"
+                there = isinstance(error, StoreUnavailable | OverLimit)
+                what = "waiting for" if there else "lost"
                 display.notice(f"{what} the broker ({error}); trying again for {patience_s:.0f} s")
             lost_at = lost_at or now
             if now - lost_at >= patience_s:

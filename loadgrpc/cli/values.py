@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 import click
 
 from loadgrpc.cli.spans import age, seconds, wait
-from loadgrpc.model import Parameter, Wait, WeightedTest, hyphened
+from loadgrpc.model import LIMITS, MAX_LIMIT, Parameter, Wait, WeightedTest, hyphened
 from loadgrpc.protocol import kinds
 
 T = TypeVar("T")
@@ -130,6 +130,21 @@ def variable(text: str) -> tuple[str, str]:
 def parameter(text: str) -> Parameter:
     """A parameter of a test: `NAME=VALUE`, or `NAME`, which has its value from the environment."""
     return Parameter(*variable(text))
+
+
+def limit(text: str) -> tuple[str, int]:
+    """A limit of a broker: `requests=200/s`, `watches=50`."""
+    name, _, value = text.partition("=")
+    if (row := LIMITS.get(name)) is None:
+        known = ", ".join(LIMITS)
+        raise ValueError(f"{name!r} is none of {known}; expected one such as requests=200/s")
+    try:
+        return name, count(value.removesuffix("/s") if row.per_s else value, row.least, MAX_LIMIT)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not a whole number from {row.least} to {MAX_LIMIT}; expected"
+            f" {name}={row.shown(row.default)}, which is the default"
+        ) from None
 
 
 def printable(text: str, most: int) -> str:
@@ -301,6 +316,16 @@ class Url(Value[str]):
     def read(self, text: str) -> str:
         """See Value."""
         return url(text)
+
+
+class LimitValue(Value[tuple[str, int]]):
+    """See `limit`."""
+
+    name = "NAME=N"
+
+    def read(self, text: str) -> tuple[str, int]:
+        """See Value."""
+        return limit(text)
 
 
 class Printable(Value[str]):

@@ -18,7 +18,7 @@ from loadgrpc.cli.failure import Failure, failure_of
 from loadgrpc.cli.figures import ago
 from loadgrpc.cli.line import Line, Style
 from loadgrpc.cli.screen import Screen
-from loadgrpc.errors import LoadgrpcError, StoreUnavailable, Unavailable
+from loadgrpc.errors import LoadgrpcError, OverLimit, StoreUnavailable, Unavailable
 
 if TYPE_CHECKING:
     from loadgrpc.model import AccessInfo, Agent, BrokerInfo, Run
@@ -60,7 +60,8 @@ async def _watch(broker: str, picture: _Documents | _Picture) -> None:
             failure = failure_of(error, broker)
             if not known:
                 raise failure from error
-            away = isinstance(error, Unavailable) and not isinstance(error, StoreUnavailable)
+            there = isinstance(error, StoreUnavailable | OverLimit)
+            away = isinstance(error, Unavailable) and not there
             picture.lost(f"cannot reach the broker at {broker}" if away else failure.message)
         await asyncio.sleep(EVERY_S)
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loadgrpc import errors
-from loadgrpc.errors import InvalidRequest, LoadgrpcError, StoreUnavailable, Unavailable
+from loadgrpc.errors import (
+    InvalidRequest,
+    LoadgrpcError,
+    OverLimit,
+    StoreUnavailable,
+    Unavailable,
+)
 from loadgrpc.protocol import status
 
 HTTP: Final = {
@@ -48,7 +54,7 @@ def answer(error: TurnedAway | LoadgrpcError) -> tuple[int, dict[str, Any]]:
         return error.http, document(error.code, error.reason, str(error))
     code: str = status.code_of(error).name
     http = HTTP.get(code, 500)
-    if isinstance(error, Unavailable) and not isinstance(error, StoreUnavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, StoreUnavailable | OverLimit):
         http = BAD_GATEWAY
     found = error.violations if isinstance(error, InvalidRequest) else ()
     fields = [{"field": each.field, "message": each.description} for each in found]

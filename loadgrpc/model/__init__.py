@@ -14,6 +14,7 @@ from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *
 from loadgrpc.model.fed import *
 from loadgrpc.model.generator import *
+from loadgrpc.model.limits import *
 from loadgrpc.model.load import *
 from loadgrpc.model.measures import *
 from loadgrpc.model.observer import *

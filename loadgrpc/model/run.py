@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from loadgrpc.model.custom_state import CustomState
+from loadgrpc.model.limits import LimitUse
 from loadgrpc.model.load import LoadChange
 from loadgrpc.model.plan import Plan
 from loadgrpc.model.retry import attempt_id
@@ -228,6 +230,10 @@ class BrokerInfo:
     """Bytes of hits that are kept. None: all."""
     allow_version_skew: bool = False
     """Whether agents of another minor version are accepted."""
+    limits: tuple[LimitUse, ...] = ()
+    """What each limit is, and has done since the broker was started."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Calls since then that ended with an error, by its reason."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import functools
 import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -27,10 +27,10 @@ from loadgrpc.protocol.bounds import MAX_REQUEST_BYTES, REQUEST_BYTES
 
 _log = logging.getLogger(__name__)
 
-Admission: TypeAlias = Callable[[str, Any], AbstractContextManager[None]]
+Admission: TypeAlias = Callable[[str, Any], AbstractAsyncContextManager[None]]
 """Called with the path of a method and the context of a call, which lasts as long as what it
-returns is entered. Raises NotAllowed or Forbidden."""
-Enter: TypeAlias = Callable[[Any], AbstractContextManager[None]]
+returns is entered. Raises NotAllowed, Forbidden or OverLimit."""
+Enter: TypeAlias = Callable[[Any], AbstractAsyncContextManager[None]]
 """The same, of one method."""
 _EVERYBODY: Final = nullcontext()
 
@@ -98,7 +98,7 @@ def _guarded(handler: Any, method: str, admission: Admission | None) -> Any:
     return make(_many(handler.stream_stream or handler.unary_stream, enter), **codec)
 
 
-def _everybody(_context: Any) -> AbstractContextManager[None]:
+def _everybody(_context: Any) -> AbstractAsyncContextManager[None]:
     return _EVERYBODY
 
 
@@ -138,7 +138,7 @@ def _one(method: Callable[[Any, Any], Any], enter: Enter = _everybody) -> Callab
 
     async def answered(request: Any, context: Any) -> Any:
         try:
-            with enter(context):
+            async with enter(context):
                 return await method(_readable(request), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
@@ -153,14 +153,14 @@ def _many(
 
     async def written(request: Any, context: Any) -> None:
         try:
-            with enter(context):
+            async with enter(context):
                 await method(_readable(request), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 
     async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
-            with enter(context):
+            async with enter(context):
                 async for response in method(_readable(request), context):
                     yield response
         except Exception as error:  # noqa: BLE001 - logged and answered

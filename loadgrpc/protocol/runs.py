@@ -159,6 +159,35 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
     )
 
 
+def limit_to_proto(use: model.LimitUse) -> control_pb2.LimitUse:
+    """What a limit is, and has done, as its message."""
+    last_ns = use.last_time_ns
+    return fit(
+        control_pb2.LimitUse,
+        name=use.name,
+        value=use.value,
+        per_second=use.per_s,
+        refused=use.refused,
+        delayed=use.delayed,
+        last_caller=use.last_caller,
+        last_time=None if last_ns is None else timestamp_to_proto(last_ns),
+    )
+
+
+def limit_from_proto(message: control_pb2.LimitUse) -> model.LimitUse:
+    """The same from its message."""
+    last = message.last_time if message.HasField("last_time") else None
+    return model.LimitUse(
+        name=message.name,
+        value=message.value,
+        per_s=message.per_second,
+        refused=message.refused,
+        delayed=message.delayed,
+        last_caller=message.last_caller,
+        last_time_ns=None if last is None else timestamp_from_proto(last),
+    )
+
+
 def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
     """A broker about itself as its message."""
     return fit(
@@ -177,6 +206,8 @@ def broker_to_proto(broker: model.BrokerInfo) -> control_pb2.GetBrokerResponse:
         keep_runs=broker.keep_runs,
         keep_hits_bytes=broker.keep_hits_bytes,
         allow_version_skew=broker.allow_version_skew,
+        limits=map(limit_to_proto, broker.limits),
+        errors=broker.errors,
     )
 
 
@@ -197,4 +228,6 @@ def broker_from_proto(message: control_pb2.GetBrokerResponse) -> model.BrokerInf
         keep_runs=message.keep_runs if message.HasField("keep_runs") else None,
         keep_hits_bytes=message.keep_hits_bytes if message.HasField("keep_hits_bytes") else None,
         allow_version_skew=message.allow_version_skew,
+        limits=tuple(map(limit_from_proto, message.limits)),
+        errors=dict(message.errors),
     )

@@ -1,13 +1,15 @@
 """One table between our errors and gRPC statuses, both ways.
 
 Rule: the server side calls `to_status`, the client side `from_rpc_error`; no other code knows a
-status code. INVALID_ARGUMENT carries google.rpc.BadRequest with the fields that are wrong, every
-error carries google.rpc.ErrorInfo with its reason. An exception that is not a LoadgrpcError is a
-defect: the caller logs it whole, and the other side sees "internal error" without details.
+status code. INVALID_ARGUMENT carries google.rpc.BadRequest with the fields that are wrong,
+OVER_LIMIT google.rpc.RetryInfo, and every error google.rpc.ErrorInfo with its reason. An exception
+that is not a LoadgrpcError is a defect: the caller logs it whole, and the other side sees "internal
+error" without details.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN: Final = "loadgrpc"
+MS_PER_S: Final = 1_000
 DEFECT: Final = "internal error"
 """All that the other side learns about a defect."""
 MAX_MESSAGE_BYTES: Final = 1_024
@@ -41,6 +44,7 @@ TABLE: Final[dict[type[errors.LoadgrpcError], grpc.StatusCode]] = {
     errors.OtherVersion: grpc.StatusCode.FAILED_PRECONDITION,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
     errors.StoreUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.OverLimit: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.TestNotLoaded: grpc.StatusCode.FAILED_PRECONDITION,
     errors.RunFailed: grpc.StatusCode.FAILED_PRECONDITION,
 }
@@ -71,6 +75,10 @@ def to_status(error: errors.LoadgrpcError) -> status_pb2.Status:
     status.details.add().Pack(info)
     if isinstance(error, errors.InvalidRequest) and error.violations:
         status.details.add().Pack(_bad_request(error.violations))
+    if isinstance(error, errors.OverLimit):
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(math.ceil(error.retry_s * MS_PER_S))
+        status.details.add().Pack(retry)
     return status
 
 
@@ -117,6 +125,8 @@ def from_rpc_error(error: grpc.RpcError) -> errors.LoadgrpcError:
     kind = _kind(code, error)
     if kind is None:
         return errors.LoadgrpcError(f"{code.name}: {details}")
+    if kind is errors.OverLimit:
+        return errors.OverLimit(details, retry_s=_retry_s(error))
     return kind(details)
 
 
@@ -149,6 +159,16 @@ def _reason(error: grpc.RpcError) -> str:
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
             return str(info.reason)
     return ""
+
+
+def _retry_s(error: grpc.RpcError) -> float:
+    from google.rpc import error_details_pb2  # noqa: PLC0415 - as in to_status
+
+    retry = error_details_pb2.RetryInfo()
+    for detail in details_of(error):
+        if detail.Is(retry.DESCRIPTOR) and detail.Unpack(retry):
+            return float(retry.retry_delay.ToMilliseconds() / MS_PER_S)
+    return 0.0
 
 
 def _violations(error: grpc.RpcError) -> list[errors.Violation]:

@@ -16,16 +16,20 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from loadgrpc.certs import CertsError, TlsFiles
 from loadgrpc.errors import Unavailable
+from loadgrpc.protocol.bound import KIB
 from loadgrpc.protocol.bounds import MAX_RECEIVED_BYTES
 from loadgrpc.protocol.door import Admission, Door
 from loadgrpc.protocol.secure_channel import Metadata, SecureChannel, bearer
 from loadgrpc.protocol.server_tls import server_credentials
 from loadgrpc.reflection import Registry, add_reflection, packaged
 
-_SERVER_OPTIONS: Final = (
+SERVER_OPTIONS: Final = (
     # Two brokers on one port would share its connections silently.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
+    # As by default; said here because callers are promised it. Between them gRPC refuses at random.
+    ("grpc.max_metadata_size", 8 * KIB),
+    ("grpc.absolute_max_metadata_size", 16 * KIB),
     # Dead peers, such as a watcher that vanished, are detected within 30 s.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -65,7 +69,7 @@ async def new_server(
     `described` is what reflection knows, asked for with each answer; `options` are gRPC's, beside
     those that every server has; `admission` decides who may call what. None: everybody, everything.
     """
-    server = grpc.aio.server(options=(*_SERVER_OPTIONS, *options), interceptors=(Door(admission),))
+    server = grpc.aio.server(options=(*SERVER_OPTIONS, *options), interceptors=(Door(admission),))
     checks = health.aio.HealthServicer()
     for name in ("", *services):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)

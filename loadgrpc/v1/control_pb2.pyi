@@ -770,7 +770,14 @@ class GetBrokerRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetBrokerResponse(_message.Message):
-    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs", "store_trouble", "address", "store_bytes", "lease", "keep_runs", "keep_hits_bytes", "allow_version_skew")
+    __slots__ = ("version", "pid", "hostname", "store", "start_time", "agents", "active_runs", "store_trouble", "address", "store_bytes", "lease", "keep_runs", "keep_hits_bytes", "allow_version_skew", "limits", "errors")
+    class ErrorsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
@@ -785,6 +792,8 @@ class GetBrokerResponse(_message.Message):
     KEEP_RUNS_FIELD_NUMBER: _ClassVar[int]
     KEEP_HITS_BYTES_FIELD_NUMBER: _ClassVar[int]
     ALLOW_VERSION_SKEW_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
     version: str
     pid: int
     hostname: str
@@ -799,4 +808,24 @@ class GetBrokerResponse(_message.Message):
     keep_runs: int
     keep_hits_bytes: int
     allow_version_skew: bool
-    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ..., store_trouble: _Optional[str] = ..., address: _Optional[str] = ..., store_bytes: _Optional[int] = ..., lease: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_runs: _Optional[int] = ..., keep_hits_bytes: _Optional[int] = ..., allow_version_skew: bool = ...) -> None: ...
+    limits: _containers.RepeatedCompositeFieldContainer[LimitUse]
+    errors: _containers.ScalarMap[str, int]
+    def __init__(self, version: _Optional[str] = ..., pid: _Optional[int] = ..., hostname: _Optional[str] = ..., store: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., agents: _Optional[int] = ..., active_runs: _Optional[int] = ..., store_trouble: _Optional[str] = ..., address: _Optional[str] = ..., store_bytes: _Optional[int] = ..., lease: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., keep_runs: _Optional[int] = ..., keep_hits_bytes: _Optional[int] = ..., allow_version_skew: bool = ..., limits: _Optional[_Iterable[_Union[LimitUse, _Mapping]]] = ..., errors: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class LimitUse(_message.Message):
+    __slots__ = ("name", "value", "per_second", "refused", "delayed", "last_caller", "last_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    DELAYED_FIELD_NUMBER: _ClassVar[int]
+    LAST_CALLER_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: int
+    per_second: bool
+    refused: int
+    delayed: int
+    last_caller: str
+    last_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[int] = ..., per_second: bool = ..., refused: _Optional[int] = ..., delayed: _Optional[int] = ..., last_caller: _Optional[str] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -43,6 +43,10 @@ class ControlServiceStub(object):
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
     google.rpc.BadRequest, with a violation for each wrong field.
+
+    Limits: calls over the rate of their caller, 200 per second, wait for their turn. What would wait
+    for more than a second ends with RESOURCE_EXHAUSTED (OVER_LIMIT) and google.rpc.RetryInfo, and so
+    does a call of a caller that has too many open. GetBroker returns the limits of a broker.
     """
 
     def __init__(self, channel):
@@ -171,6 +175,10 @@ class ControlServiceServicer(object):
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
     google.rpc.BadRequest, with a violation for each wrong field.
+
+    Limits: calls over the rate of their caller, 200 per second, wait for their turn. What would wait
+    for more than a second ends with RESOURCE_EXHAUSTED (OVER_LIMIT) and google.rpc.RetryInfo, and so
+    does a call of a caller that has too many open. GetBroker returns the limits of a broker.
     """
 
     def StartRun(self, request, context):
@@ -504,6 +512,10 @@ class ControlService(object):
     Errors: every error of loadgrpc carries google.rpc.ErrorInfo with domain `loadgrpc` and a
     reason in capitals, such as NOT_FOUND or TOO_FEW_AGENTS; INVALID_ARGUMENT also carries
     google.rpc.BadRequest, with a violation for each wrong field.
+
+    Limits: calls over the rate of their caller, 200 per second, wait for their turn. What would wait
+    for more than a second ends with RESOURCE_EXHAUSTED (OVER_LIMIT) and google.rpc.RetryInfo, and so
+    does a call of a caller that has too many open. GetBroker returns the limits of a broker.
     """
 
     @staticmethod

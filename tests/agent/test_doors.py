@@ -12,6 +12,7 @@ import pytest
 from loadgrpc.agent import doors as module
 from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.relay import Relay
+from loadgrpc.protocol import descriptors as descriptors_of
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
@@ -106,10 +107,10 @@ def test_hostile_12_who_says_nothing_is_sent_away(tmp_path, monkeypatch):
 def test_hostile_12_an_agent_takes_the_descriptors_that_it_may_have(monkeypatch):
     """Its soft limit is raised, and connections of others take a share of it only."""
     limits = [256, 4096]
-    monkeypatch.setattr(module.resource, "getrlimit", lambda _: tuple(limits))
+    monkeypatch.setattr(descriptors_of.resource, "getrlimit", lambda _: tuple(limits))
     monkeypatch.setattr(
-        module.resource, "setrlimit", lambda _, both: limits.__setitem__(0, both[0])
+        descriptors_of.resource, "setrlimit", lambda _, both: limits.__setitem__(0, both[0])
     )
     assert module.most_connections() == 64
-    module.raise_limit()
+    descriptors_of.raise_limit()
     assert module.most_connections() == 1024

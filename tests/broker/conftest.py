@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
+import grpc
 import pytest
 
 from loadgrpc.broker.broker import Broker
@@ -13,7 +19,16 @@ from loadgrpc.model import ExceptionInfo, SourceId
 from loadgrpc.protocol.fleet import Registration, StartProcesses, StartRunners, StopRunners
 from loadgrpc.store import Store
 from loadgrpc.testing import ManualClock, plan_of
-from loadgrpc.v1 import event_pb2, runner_pb2
+from loadgrpc.v1 import (
+    control_pb2,
+    control_pb2_grpc,
+    event_pb2,
+    fleet_pb2,
+    fleet_pb2_grpc,
+    run_pb2,
+    runner_pb2,
+    runner_pb2_grpc,
+)
 
 ELAPSED_MS = 3
 
@@ -241,6 +256,76 @@ class Desk:
         async for news in self.broker.watch_run(run.run_id):
             last = news.update
         return last
+
+
+class Beside:
+    """A process of fuzzed.py: `first` and `last` are what it tells when it is ready, and over."""
+
+    def __init__(self, *arguments, log):
+        self._log = log
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, Path(__file__).with_name("fuzzed.py"), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+        self.last = None
+        self.pid = self._process.pid
+        self.first = self._told()
+
+    def _told(self):
+        line = self._process.stdout.readline()
+        assert line, f"it has ended: {self._log.read_text()}"
+        return json.loads(line)
+
+    def end(self):
+        """Ends it, once; what it tells then."""
+        if self.last is None:
+            self._process.stdin.close()
+            self.last = self._told()
+            self._process.wait(100)
+            self._process.stdout.close()
+        return self.last
+
+
+def by_hand(endpoint, agent_id="a1"):
+    """A run by hand on an agent that stays; its id, and what ends the agent."""
+    channel = grpc.insecure_channel(endpoint)
+    over = threading.Event()
+
+    def said():
+        yield fleet_pb2.ConnectRequest(register={"agent_id": agent_id})
+        while not over.wait(1):
+            yield fleet_pb2.ConnectRequest(heartbeat={})
+
+    def opens(run_id):
+        source = runner_pb2.SourceId(run_id=run_id, agent_id=agent_id, runner_id="stays")
+        yield runner_pb2.PublishEventsRequest(source=source, open={"epoch": 1})
+        over.wait()
+
+    orders = fleet_pb2_grpc.FleetServiceStub(channel).Connect(said())
+    next(orders)
+    plan = run_pb2.RunSpec(test="t", runner_mode=run_pb2.RUNNER_MODE_BY_HAND)
+    run = control_pb2_grpc.ControlServiceStub(channel).StartRun(
+        control_pb2.StartRunRequest(plan=plan)
+    )
+    run_id = run.run.run_id
+    answers = runner_pb2_grpc.RunnerServiceStub(channel).PublishEvents(opens(run_id))
+    next(answers)
+    return run_id, lambda: (over.set(), orders.cancel(), answers.cancel(), channel.close())
+
+
+@pytest.fixture
+def beside():
+    """`beside("serve", STORE, log=…)`: a process of fuzzed.py."""
+    return Beside
+
+
+@pytest.fixture
+def run_by_hand():
+    """`run_by_hand(endpoint)`: a run on an agent that stays; see `by_hand`."""
+    return by_hand
 
 
 @pytest.fixture

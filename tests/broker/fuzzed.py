@@ -1,6 +1,6 @@
 """The processes of test_fuzz.py beside its own: a broker that is watched, and who asks it.
 
-    python fuzzed.py serve STORE      a broker; tells of its longest turn when it ends
+    python fuzzed.py serve STORE [LIMIT...]  a broker; tells of its longest turn when it ends
     python fuzzed.py ask HOST:PORT RUN_ID      GetRun all the time; tells how long each took
 
 Each prints a line of JSON when it is ready and another when it is over, which it is when its
@@ -67,10 +67,10 @@ def peak_mb():
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def serve(store):
+def serve(store, *limits):
     """Serves until stdin ends, as `loadgrpc broker` does."""
     from loadgrpc.broker import server
-    from loadgrpc.cli import service
+    from loadgrpc.cli import service, values
 
     logging.basicConfig(level=logging.WARNING)
     turns = []
@@ -80,7 +80,9 @@ def serve(store):
         tell(endpoint=endpoint)
 
     async def until_told(stop):
-        config = server.BrokerConfig(listen="127.0.0.1:0", store=store)
+        config = server.BrokerConfig(
+            listen="127.0.0.1:0", store=store, limits=dict(map(values.limit, limits))
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve(config, on_ready=ready, stop=stop))
             await asyncio.to_thread(sys.stdin.read)
@@ -114,7 +116,7 @@ def ask(endpoint, run_id):
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve", store]:
-            serve(store)
+        case ["serve", store, *limits]:
+            serve(store, *limits)
         case ["ask", endpoint, run_id]:
             ask(endpoint, run_id)

@@ -7,8 +7,10 @@ import pytest
 from loadgrpc.broker import dispatcher, live, outbox, resume, run_store
 from loadgrpc.broker.inbox import MAX_STREAM_SOURCES, Inbox
 from loadgrpc.broker.orders import AgentLink
-from loadgrpc.broker.outbox import Outbox, Pace
+from loadgrpc.broker.outbox import Outbox
+from loadgrpc.broker.pace import Pace
 from loadgrpc.broker.part import SPARE_SOURCES
+from loadgrpc.clock import NS_PER_S
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunnerMode
 from loadgrpc.protocol.fleet import HEARD
@@ -54,27 +56,12 @@ def test_hostile_8_one_answer_to_many_heartbeats():
     asyncio.run(use())
 
 
-def test_hostile_8_who_floods_is_held_up(monkeypatch):
-    """More than so many messages a second wait for the next second; fewer never wait."""
-    pauses = []
-
-    async def pause(seconds):
-        pauses.append(seconds)
-
-    monkeypatch.setattr(outbox.asyncio, "sleep", pause)
-
-    async def use():
-        pace = Pace(100)
-        for _ in range(99):
-            await pace.keep()
-        assert pauses == []
-        await pace.keep()
-        assert 0 < pauses[0] <= 1
-        for _ in range(100):
-            await pace.keep()
-        assert 1 <= pauses[1] <= 2  # the pause was none, so this is the next second
-
-    asyncio.run(use())
+def test_hostile_8_what_floods_is_held_up():
+    """More than so many messages per second wait for their turn; fewer never wait."""
+    pace = Pace(100, 100)
+    assert [pace.take(NS_PER_S) for _ in range(100)] == [0] * 100
+    assert pace.take(NS_PER_S) == NS_PER_S // 100
+    assert pace.take(2 * NS_PER_S) == 0
 
 
 def test_hostile_8_batches_that_are_being_stored_count(at_desk):

@@ -9,14 +9,9 @@ is not theirs.
 
 import collections
 import contextlib
-import json
 import os
 import random
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 
 import grpc
 import pytest
@@ -25,14 +20,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from loadgrpc.v1 import (
+    access_pb2,
     campaign_pb2,
     control_pb2,
-    control_pb2_grpc,
     fleet_pb2,
-    fleet_pb2_grpc,
-    run_pb2,
     runner_pb2,
-    runner_pb2_grpc,
     schedule_pb2,
 )
 
@@ -52,11 +44,14 @@ MAX_PEAK_MB = 300
 """Of the broker's memory."""
 MAX_P99_S = 5.0
 """Of others' GetRun; on a machine of its own it is below 0.2 s, which is printed."""
+NO_LIMITS = [f"{name}=1000000000" for name in ("requests", "calls", "watches", "events")]
+"""What is fuzzed is what comes behind them."""
 DEFECTS = {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 
+MODULES = (access_pb2, campaign_pb2, control_pb2, fleet_pb2, runner_pb2, schedule_pb2)
 METHODS = [
     (f"/{service.full_name}/{method.name}", method)
-    for module in (campaign_pb2, control_pb2, fleet_pb2, runner_pb2, schedule_pb2)
+    for module in MODULES
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
@@ -181,63 +176,6 @@ def along(message, run_id, number):
     return message
 
 
-class Beside:
-    """A process of fuzzed.py: `first` and `last` are what it tells when it is ready, and over."""
-
-    def __init__(self, *arguments, log):
-        self._log = log
-        with log.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("fuzzed.py"), *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
-        self.last = None
-        self.first = self._told()
-
-    def _told(self):
-        line = self._process.stdout.readline()
-        assert line, f"it has ended: {self._log.read_text()}"
-        return json.loads(line)
-
-    def end(self):
-        """Ends it, once; what it tells then."""
-        if self.last is None:
-            self._process.stdin.close()
-            self.last = self._told()
-            self._process.wait(100)
-            self._process.stdout.close()
-        return self.last
-
-
-def start_run(endpoint, agent_id="a1"):
-    """A run by hand on an agent that stays; its id, and what ends the agent."""
-    channel = grpc.insecure_channel(endpoint)
-    over = threading.Event()
-
-    def said():
-        yield fleet_pb2.ConnectRequest(register={"agent_id": agent_id})
-        while not over.wait(1):
-            yield fleet_pb2.ConnectRequest(heartbeat={})
-
-    def opens(run_id):
-        source = runner_pb2.SourceId(run_id=run_id, agent_id=agent_id, runner_id="stays")
-        yield runner_pb2.PublishEventsRequest(source=source, open={"epoch": 1})
-        over.wait()
-
-    orders = fleet_pb2_grpc.FleetServiceStub(channel).Connect(said())
-    next(orders)
-    plan = run_pb2.RunSpec(test="t", runner_mode=run_pb2.RUNNER_MODE_BY_HAND)
-    run = control_pb2_grpc.ControlServiceStub(channel).StartRun(
-        control_pb2.StartRunRequest(plan=plan)
-    )
-    run_id = run.run.run_id
-    answers = runner_pb2_grpc.RunnerServiceStub(channel).PublishEvents(opens(run_id))
-    next(answers)
-    return run_id, lambda: (over.set(), orders.cancel(), answers.cancel(), channel.close())
-
-
 def call(channel, path, method, sent):
     """Calls a method with bytes, all at once or on one stream, and reads what comes.
 
@@ -260,14 +198,14 @@ def call(channel, path, method, sent):
 
 
 @pytest.mark.timeout(0)
-def test_messages_of_every_shape_harm_nobody(tmp_path, capsys):
+def test_messages_of_every_shape_harm_nobody(tmp_path, capsys, beside, run_by_hand):
     """No INTERNAL, no UNKNOWN, no traceback; no turn is long; memory and waits are bounded."""
     log = tmp_path / "broker.log"
-    broker = Beside("serve", str(tmp_path / "store.db"), log=log)
+    broker = beside("serve", str(tmp_path / "store.db"), *NO_LIMITS, log=log)
     endpoint = broker.first["endpoint"]
-    run_id, leave = start_run(endpoint)
-    other_id, leave_other = start_run(endpoint, "a2")
-    others = Beside("ask", endpoint, run_id, log=tmp_path / "others.log")
+    run_id, leave = run_by_hand(endpoint)
+    other_id, leave_other = run_by_hand(endpoint, "a2")
+    others = beside("ask", endpoint, run_id, log=tmp_path / "others.log")
     channel = grpc.insecure_channel(endpoint)
     ended = collections.Counter()
     sent_messages = 0

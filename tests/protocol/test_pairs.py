@@ -64,6 +64,8 @@ from loadgrpc.protocol.runs import (
     attempt_to_proto,
     broker_from_proto,
     broker_to_proto,
+    limit_from_proto,
+    limit_to_proto,
     run_from_proto,
     run_to_proto,
     verdict_from_proto,
@@ -349,6 +351,16 @@ agents = st.builds(
     run_id=words,
     last_seen_time_ns=moments,
 )
+limits = st.builds(
+    model.LimitUse,
+    name=words,
+    value=counts,
+    per_s=st.booleans(),
+    refused=counts,
+    delayed=counts,
+    last_caller=words,
+    last_time_ns=st.none() | moments,
+)
 brokers = st.builds(
     model.BrokerInfo,
     version=words,
@@ -359,6 +371,8 @@ brokers = st.builds(
     agents=numbers,
     active_runs=numbers,
     store_trouble=words,
+    limits=st.lists(limits, max_size=3).map(tuple),
+    errors=st.dictionaries(words, counts, max_size=3),
 )
 elapsed = st.builds(
     model.ElapsedFigures,
@@ -1019,6 +1033,7 @@ PAIRS = {
     "submission": (submission_to_proto, submission_from_proto, submissions),
     "agent": (agent_to_proto, agent_from_proto, agents),
     "broker": (broker_to_proto, broker_from_proto, brokers),
+    "limit": (limit_to_proto, limit_from_proto, limits),
     "token": (wire_access.token_to_proto, wire_access.token_from_proto, tokens),
     "audited": (wire_access.audited_to_proto, wire_access.audited_from_proto, audited),
     "access": (wire_access.access_to_proto, wire_access.access_from_proto, accesses),

@@ -122,6 +122,15 @@ def test_violations_survive_the_wire():
     assert status.from_rpc_error(caught).violations == tuple(violations)
 
 
+def test_when_to_try_again_survives_the_wire():
+    """What is over a limit travels with RetryInfo, which libraries know, and comes back with it."""
+    caught = failing_call(errors.OverLimit("too fast", retry_s=1.2344))
+
+    (retry,) = details(caught, error_details_pb2.RetryInfo)
+    assert retry.retry_delay.ToMilliseconds() == 1_235
+    assert status.from_rpc_error(caught).retry_s == 1.235
+
+
 def test_many_violations_still_arrive():
     """A thousand wrong fields, in any script, are no reason to lose the status on the way."""
     violations = [errors.Violation(f"plan.users[{at}]", "ж" * 50) for at in range(1_000)]

@@ -141,13 +141,12 @@ def test_a_client_uses_its_renewed_certificate(issued, tmp_path, monkeypatch):
     mine = CertsFolder(folder).files("client")
     seen = []
 
-    def admission(method, context):
-        from contextlib import nullcontext
-
+    @asynccontextmanager
+    async def admission(method, context):
         from loadgrpc.certs.holder import loaded
 
         seen.append(loaded(context.auth_context()["x509_pem_cert"][0]).serial_number)
-        return nullcontext()
+        yield
 
     async def main():
         server = await new_server((), admission=admission)
@@ -176,11 +175,10 @@ def test_a_token_goes_with_each_call_and_only_with_tls(issued):
     """It may change between calls; a channel without encryption never has it."""
     seen, token = [], ["one"]
 
-    def admission(method, context):
-        from contextlib import nullcontext
-
+    @asynccontextmanager
+    async def admission(method, context):
         seen.append(dict(context.invocation_metadata()).get("authorization"))
-        return nullcontext()
+        yield
 
     async def main():
         for certificates, known in (

@@ -20,6 +20,7 @@ from bench import (
     arrivals,
     comparing,
     control,
+    encrypted,
     feeding,
     machine,
     page,
@@ -87,6 +88,12 @@ PARTS: Final[dict[str, tuple[Measure, Section]]] = {
     "arrivals": (
         lambda cores, asked: arrivals.measure(cores, seconds=asked.seconds),
         arrivals.section,
+    ),
+    "encryption": (
+        lambda cores, asked: encrypted.measure(
+            cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
+        ),
+        encrypted.section,
     ),
 }
 """In the order of the page."""

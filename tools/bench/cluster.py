@@ -12,6 +12,7 @@ from pathlib import Path
 from bench import process
 from bench.cores import pinned
 from bench.generators import LOADS
+from loadgrpc.model import MAX_LIMIT
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,18 @@ class Service:
     """Of the broker."""
 
 
+def encrypted(tls: Path | None) -> list[str]:
+    """The options of a command that finds its certificates in this folder."""
+    return [] if tls is None else ["--tls-dir", str(tls)]
+
+
 @contextlib.contextmanager
-def broker(folder: Path, core: int) -> Iterator[Service]:
-    """A broker on `core` whose store is a file in `folder`."""
+def broker(folder: Path, core: int, tls: Path | None = None) -> Iterator[Service]:
+    """A broker on `core` whose store is a file in `folder`; `tls`: a folder of certificates."""
     log = folder / "broker.log"
     listen = ["--listen", "127.0.0.1:0", "--store", str(folder / "runs.db")]
-    command = [sys.executable, "-m", "loadgrpc", "broker", *listen]
+    listen += ["--limit", f"events={MAX_LIMIT}"]  # what it can take is what is measured
+    command = [sys.executable, "-m", "loadgrpc", "broker", *listen, *encrypted(tls)]
     with process.background(pinned(core, command), log=log) as popen:
         line = process.wait_for_line(popen, log, "127.0.0.1:")
         found = re.search(r"127\.0\.0\.1:\d+", line)
@@ -37,12 +44,16 @@ def broker(folder: Path, core: int) -> Iterator[Service]:
 
 @contextlib.contextmanager
 def agent(
-    folder: Path, core: int, endpoint: str, environment: Mapping[str, str]
+    folder: Path,
+    core: int,
+    endpoint: str,
+    environment: Mapping[str, str],
+    tls: Path | None = None,
 ) -> Iterator[Service]:
     """An agent on `core`, connected, that finds its tests in `loads/`."""
     log = folder / "agent.log"
     where = ["-b", endpoint, "--state-dir", str(folder / "agent")]
-    command = [sys.executable, "-m", "loadgrpc", "agent", *where]
+    command = [sys.executable, "-m", "loadgrpc", "agent", *where, *encrypted(tls)]
     with process.background(pinned(core, command), log=log, cwd=LOADS, env=environment) as popen:
         process.wait_for_line(popen, log, "connected")
         yield Service(popen.pid, endpoint)

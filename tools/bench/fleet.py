@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
+import grpc
 import grpc.aio
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -94,12 +96,26 @@ def _timestamp(wall_ns: int) -> Timestamp:
     return Timestamp(seconds=wall_ns // 1_000_000_000, nanos=wall_ns % 1_000_000_000)
 
 
+def named(number: int) -> str:
+    """The name of an agent."""
+    return f"simulated-{number:04}"
+
+
+def _channel(endpoint: str, agent_id: str, tls: Path | None) -> grpc.aio.Channel:
+    if tls is None:
+        return grpc.aio.insecure_channel(endpoint, options=OPTIONS)
+    mine = tls / "agents" / agent_id
+    paths = (tls / "ca.pem", mine / "agent-key.pem", mine / "agent.pem")
+    credentials = grpc.ssl_channel_credentials(*(path.read_bytes() for path in paths))
+    return grpc.aio.secure_channel(endpoint, credentials, options=OPTIONS)
+
+
 class SimulatedAgent:
     """One agent and its one source; use it in `async with`."""
 
-    def __init__(self, endpoint: str, agent_id: str) -> None:
+    def __init__(self, endpoint: str, agent_id: str, tls: Path | None = None) -> None:
         self.agent_id = agent_id
-        self._channel = grpc.aio.insecure_channel(endpoint, options=OPTIONS)
+        self._channel = _channel(endpoint, agent_id, tls)
         self._fleet: Any = None
         self._stream: Any = None
         self._beating: asyncio.Task[None] | None = None
@@ -182,10 +198,12 @@ class SimulatedAgent:
 
 
 @contextlib.asynccontextmanager
-async def connected(endpoint: str, count: int) -> AsyncIterator[list[SimulatedAgent]]:
-    """So many agents, connected."""
+async def connected(
+    endpoint: str, count: int, tls: Path | None = None
+) -> AsyncIterator[list[SimulatedAgent]]:
+    """So many agents, connected; `tls`: a folder with a certificate for each of them."""
     async with contextlib.AsyncExitStack() as stack:
-        agents = [SimulatedAgent(endpoint, f"simulated-{at:04}") for at in range(count)]
+        agents = [SimulatedAgent(endpoint, named(at), tls) for at in range(count)]
         for agent in agents:
             await stack.enter_async_context(agent)
         yield agents

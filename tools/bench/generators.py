@@ -30,6 +30,8 @@ class Load:
     """The server, without a path."""
     certificate: Path
     seconds: int
+    tls: Path | None = None
+    """The certificates of broker, agent and client; None: they speak without encryption."""
 
     @property
     def url(self) -> str:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from bench import cluster, fleet, process
 from bench.cores import Cores
 from bench.figures import nearest_rank
-from loadgrpc.client import Client
+from loadgrpc.certs import TlsChoice
+from loadgrpc.client import Client, Credentials
 from loadgrpc.model import Progress, Run, Summary
 from loadgrpc.testing import plan_of
 
@@ -129,15 +130,17 @@ async def _ingest(
 
 
 async def one_run(
-    endpoint: str, batches: Sequence[fleet.Batch], goes_on: GoesOn
+    endpoint: str, batches: Sequence[fleet.Batch], goes_on: GoesOn, tls: Path | None = None
 ) -> tuple[list[fleet.Batch], float, Summary]:
     """A run of one source; what it sent, how long that took until all was acked, and the result.
 
-    It sends one batch after another for as long as `goes_on` says.
+    It sends one batch after another for as long as `goes_on` says. `tls`: a folder of
+    certificates, with one for the agent; None: without encryption.
     """
     async with AsyncExitStack() as stack:
-        (agent,) = await stack.enter_async_context(fleet.connected(endpoint, 1))
-        client = await stack.enter_async_context(Client.connect(endpoint))
+        (agent,) = await stack.enter_async_context(fleet.connected(endpoint, 1, tls))
+        shown = Credentials(choice=TlsChoice(folder=tls, insecure=tls is None))
+        client = await stack.enter_async_context(Client.connect(endpoint, credentials=shown))
         run = await client.start_run(plan_of(test=TEST, duration_s=3600.0))
         await agent.start()
         sent, took_s = await _publish(agent, batches, goes_on)

@@ -93,7 +93,7 @@ def measure(cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]) -> 
                 program = there[tool.program].path if tool.program else ""
                 base = server.base(https=case.https)
                 load = Load(case, base, server.certificate, seconds)
-                rate, problem = _measure(server, cores, tool, program, load)
+                rate, problem = once(server, cores, tool, program, load)
                 key = f"{case.name}/{tool.name}"
                 if rate is not None:
                     found.rates.setdefault(case.name, {}).setdefault(tool.name, []).append(rate)
@@ -104,7 +104,7 @@ def measure(cores: Cores, *, rounds: int, seconds: int, only: Sequence[str]) -> 
     return found
 
 
-def _measure(
+def once(
     server: nginx.Server, cores: Cores, tool: Generator, program: str, load: Load
 ) -> tuple[float | None, str]:
     """The rate, or why there is none; with a rate, what is odd about it."""
@@ -144,10 +144,10 @@ def _surroundings(tool: Generator, cores: Cores, load: Load, folder: Path) -> It
         yield []
         return
     with (
-        cluster.broker(folder, cores.load) as broker,
-        cluster.agent(folder, cores.load, broker.endpoint, load.environment),
+        cluster.broker(folder, cores.load, load.tls) as broker,
+        cluster.agent(folder, cores.load, broker.endpoint, load.environment, load.tls),
     ):
-        yield ["-b", broker.endpoint]
+        yield ["-b", broker.endpoint, *cluster.encrypted(load.tls)]
 
 
 def judge(
