@@ -538,6 +538,7 @@ class FakeClient:
         self.accepted: dict[str, object] = {"state": RunState.STARTING}
         """What is said of the run that was asked for."""
         self.trouble = ""
+        self.limits: tuple[model.LimitUse, ...] = ()
         self.stopped = asyncio.Event()
         self.endpoint = ""
         self.agents: list[model.Agent] = []
@@ -672,6 +673,7 @@ class FakeClient:
             agents=len(self.agents),
             active_runs=sum(not run.state.final for run in self.runs),
             store_trouble=self.trouble,
+            limits=self.limits,
         )
 
 

@@ -19,6 +19,7 @@ from loadgrpc.model import (
     BrokerInfo,
     Change,
     ChangeKind,
+    LimitUse,
     RunState,
     StopMode,
     Trouble,
@@ -208,6 +209,18 @@ def test_c13_status_shows_versions_and_marks_those_of_others(invoke, client, age
     assert row.split()[-5:] == ["-", "-", *row.split()[-3:]]
     assert f"  ! old: {words}" in out
     assert out.count("!") == 2
+
+
+def test_status_shows_the_limits_that_were_met(invoke, client):
+    """What each refused and delayed, and who met it last; those that nobody met are not shown."""
+    met = LimitUse(
+        name="requests", value=200, per_s=True, refused=1_234, delayed=5,
+        last_caller="ann (run)", last_time_ns=time.time_ns() - 3 * 10**9,
+    )  # fmt: skip
+    client.limits = (met, LimitUse(name="calls", value=1_000))
+    _, out, _ = invoke("status")
+    assert "  ! limit requests=200/s: refused 1,234, delayed 5; last: ann (run), 3 s ago" in out
+    assert "calls" not in out
 
 
 def test_hostile_6_wide_strings_of_others_are_bounded(agents, run):

@@ -41,6 +41,7 @@ class Config:
     listen_inside: str = ""
     open_reflection: bool = False
     observers: ObserverConfig = field(default_factory=ObserverConfig)
+    limits: dict[str, int] = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -96,6 +97,16 @@ def test_the_broker_shows_no_password(invoke, service):
     (config,) = service.configs
     assert (config.store, config.lease_s) == (url, 6.0)
     assert config.retention == Retention(keep_runs=5, keep_bytes=20_000_000_000)
+
+
+def test_limits_are_set_by_name(invoke, service):
+    """Each has a name and a bound; what is no limit is refused with those that there are."""
+    code, _, _ = invoke("broker", "--limit", "requests=500/s", "--limit", "watches=50")
+    assert code == 0
+    assert service.configs[0].limits == {"requests": 500, "watches": 50}
+    code, _, err = invoke("broker", "--limit", "speed=5")
+    assert code == 2
+    assert "'speed' is none of requests, calls, watches, uploads, events, streams" in err
 
 
 def test_an_open_broker_warns(invoke, service):
