@@ -55,6 +55,7 @@ from loadgrpc.protocol.fleet import (
     StopRunners,
     order_from_proto,
     registration_to_proto,
+    until_heartbeat_s,
 )
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
@@ -259,6 +260,7 @@ class AgentProcess:
         """Sends heartbeats, and reports when there are any."""
         reports = self._reports
         reports.connected()
+        beats = 0
         while True:
             self._news.clear()
             for report in reports.unsent():
@@ -271,7 +273,7 @@ class AgentProcess:
                 await call.done_writing()  # the broker ends the stream, and so this task
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._heartbeat_s):
+                async with asyncio.timeout(until_heartbeat_s(self._heartbeat_s, beats)):
                     await self._news.wait()
                 continue
             # Noticed early enough to end the load within a short lease, too.
@@ -281,6 +283,7 @@ class AgentProcess:
                 call.cancel()
                 return
             await call.write(fleet_pb2.ConnectRequest(heartbeat=fleet_pb2.Heartbeat(time=_now())))
+            beats += 1
             reports.beat()
 
     def _check_speaking(

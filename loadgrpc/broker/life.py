@@ -120,13 +120,17 @@ def _(_: Resumed, run: ActiveRun, now: Now) -> Iterator[Command]:
 
 
 @_decide.register
-def _(_: CycleStored, run: ActiveRun, _now: Now) -> Iterator[Command]:
+def _(_: CycleStored, run: ActiveRun, now: Now) -> Iterator[Command]:
     if run.stopping is not None:
         return  # it was stopped meanwhile
+    agent_ids = {part.agent_id for part in run.live_parts()}
+    run.common_begin.decide(run.run.plan, agent_ids, now.wall_ns)
     for part in run.live_parts():
+        begin_ns = run.common_begin.at(run.ahead_ns.get(part.agent_id))
+        start = answers.StartCycle(run.cycle, begin_ns)
         for source_id, source in part.sources.items():
             if source.barrier:
-                yield Reply(source_id, answers.StartCycle(run.cycle))
+                yield Reply(source_id, start)
         if part.scenario.one_user_each:
             yield Order(part.agent_id, _start_processes(run, part, run.cycle))
 

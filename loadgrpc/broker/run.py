@@ -16,6 +16,7 @@ from loadgrpc import model
 from loadgrpc.broker.accounts import accounting_of
 from loadgrpc.broker.aggregate import Aggregate
 from loadgrpc.broker.changes import ChangeLog
+from loadgrpc.broker.common_begin import CommonBegin
 from loadgrpc.broker.custom_states import LoggedStates
 from loadgrpc.broker.inbox import Inbox, Source
 from loadgrpc.broker.part import Key, Part
@@ -103,6 +104,7 @@ class ActiveRun:
         self.__dict__.pop("thresholds", None)
         if parts:
             self.aggregate.agents.wanted = self.thresholds.by_agent
+        self.common_begin = CommonBegin()
         self.rejections: dict[str, None] = {}
         """What was wrong with events that were rejected, each once, the first ones."""
         self.cycle = 0

@@ -201,7 +201,9 @@ class Sources:
             message = f"must be from 1 to {run.run.plan.cycles}, the cycles of the plan"
             raise InvalidRequest([Violation("ready.cycle", message)])
         if cycle <= run.cycle:
-            inbox.put(source_id, answers.StartCycle(cycle))  # it missed the order
+            begin_ns = run.common_begin.at(run.ahead_ns.get(source_id.agent_id))
+            began_ns = begin_ns if cycle == run.cycle else 0
+            inbox.put(source_id, answers.StartCycle(cycle, began_ns))  # it missed the order
         self._happens(run, happened.SourceReady(source_id, cycle))
 
     async def finish(

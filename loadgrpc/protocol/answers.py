@@ -9,7 +9,7 @@ from typing import Any, Final
 from loadgrpc.model import LoadChange, SourceId
 from loadgrpc.protocol import home, live_loads
 from loadgrpc.protocol.sources import source_to_proto
-from loadgrpc.protocol.times import seconds_to_proto
+from loadgrpc.protocol.times import optional_timestamp, seconds_to_proto
 from loadgrpc.v1 import runner_pb2
 
 
@@ -59,9 +59,10 @@ class RunClosed:
 
 @dataclass(frozen=True)
 class StartCycle:
-    """Enter a cycle, from 1."""
+    """Enter a cycle, from 1; its load begins at that time by the agent's clock, 0: at once."""
 
     cycle: int
+    begin_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,11 @@ _ANSWERS: Final[dict[type[Any], Callable[[Any], dict[str, Any]]]] = {
         "finished": runner_pb2.Finished(committed=a.committed, rejected=a.rejected, lost=a.lost)
     },
     RunClosed: lambda _: {"run_closed": runner_pb2.RunClosed()},
-    StartCycle: lambda a: {"start_cycle": runner_pb2.StartCycle(cycle=a.cycle)},
+    StartCycle: lambda a: {
+        "start_cycle": runner_pb2.StartCycle(
+            cycle=a.cycle, begin_time=optional_timestamp(a.begin_ns or None)
+        )
+    },
     LoadChanged: lambda a: {"load_changed": live_loads.changed(a.changes)},
     Refused: lambda a: {"error": runner_pb2.SourceError(reason=a.reason, message=a.message)},
     TooLarge: lambda a: {

@@ -21,6 +21,10 @@ from loadgrpc.v1 import control_pb2, fleet_pb2
 
 HEARTBEAT_S: Final = 2.0
 """How often a broker asks agents for a heartbeat."""
+FIRST_HEARTBEATS: Final = 10
+FIRST_HEARTBEAT_S: Final = 0.1
+"""The first heartbeats follow one another faster: from them the broker learns how far the clocks
+are apart, before there is a run."""
 DEFAULT_LEASE_S: Final = 60.0
 """How long an agent may be silent until it is lost, unless the broker says otherwise."""
 
@@ -180,6 +184,11 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
         prepares=message.prepares,
         labels=labels,
     )
+
+
+def until_heartbeat_s(interval_s: float, sent: int) -> float:
+    """How long an agent that has sent so many heartbeats waits until the next."""
+    return min(FIRST_HEARTBEAT_S, interval_s) if sent < FIRST_HEARTBEATS else interval_s
 
 
 def sent_ns(message: fleet_pb2.Register | fleet_pb2.Heartbeat) -> int | None:

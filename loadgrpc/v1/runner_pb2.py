@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loadgrpc.v1 import event_pb2 as loadgrpc_dot_v1_dot_event__pb2
 from loadgrpc.v1 import run_pb2 as loadgrpc_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"O\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\x10\n\x08scenario\x18\x02 \x01(\t\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\xa5\x05\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\x12\x10\n\x08scenario\x18\n \x01(\t\x12\x0c\n\x04user\x18\x0b \x01(\r\x12\x13\n\x0b\x66irst_cycle\x18\x0c \x01(\r\x12\"\n\x04plan\x18\r \x01(\x0b\x32\x14.loadgrpc.v1.RunSpec\x12)\n\tplacement\x18\x0e \x01(\x0b\x32\x16.loadgrpc.v1.Placement\x12\x13\n\x0bpython_path\x18\x10 \x03(\t\x12;\n\nparameters\x18\x11 \x03(\x0b\x32\'.loadgrpc.v1.Assignment.ParametersEntry\x12\"\n\x06stages\x18\x12 \x03(\x0b\x32\x12.loadgrpc.v1.Stage\x12-\n\x0cload_changes\x18\x13 \x03(\x0b\x32\x17.loadgrpc.v1.LoadChange\x12#\n\x04\x64\x65\x63k\x18\x15 \x01(\x0b\x32\x15.loadgrpc.v1.CaseDeck\x12\x17\n\nuser_index\x18\x16 \x01(\rH\x00\x88\x01\x01\x1aI\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.loadgrpc.v1.Parameter:\x02\x38\x01\x42\r\n\x0b_user_index\"@\n\x08\x43\x61seDeck\x12#\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x14.loadgrpc.v1.FedCase\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\r\"[\n\tPlacement\x12\x13\n\x0b\x61gent_index\x18\x01 \x01(\r\x12\x0e\n\x06\x61gents\x18\x02 \x01(\r\x12\x14\n\x0cuser_offsets\x18\x03 \x03(\r\x12\x13\n\x0btotal_users\x18\x04 \x03(\r\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"s\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x01(\x0c\"J\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\x12\r\n\x05\x63\x61ses\x18\x03 \x01(\x08\x12\x0e\n\x06stages\x18\x02 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\xcc\x04\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x12\x32\n\rtypes_refused\x18\x0c \x01(\x0b\x32\x19.loadgrpc.v1.TypesRefusedH\x00\x12\x30\n\x0cload_changed\x18\r \x01(\x0b\x32\x18.loadgrpc.v1.LoadChangedH\x00\x42\t\n\x07message\"7\n\x0bLoadChanged\x12(\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x17.loadgrpc.v1.LoadChange\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"/\n\x0cTypesRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"\x1b\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18loadgrpc/v1/runner.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"O\n\x14GetAssignmentRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\x10\n\x08scenario\x18\x02 \x01(\t\"D\n\x15GetAssignmentResponse\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\"\xa5\x05\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x0c\n\x04test\x18\x03 \x01(\t\x12\"\n\x06\x63ycles\x18\x04 \x03(\x0b\x32\x12.loadgrpc.v1.Cycle\x12\x12\n\nspawn_rate\x18\x05 \x01(\x01\x12\x12\n\nserver_url\x18\x06 \x01(\t\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12/\n\x0cstop_timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x16\n\x0eno_dns_resolve\x18\t \x01(\x08\x12\x10\n\x08scenario\x18\n \x01(\t\x12\x0c\n\x04user\x18\x0b \x01(\r\x12\x13\n\x0b\x66irst_cycle\x18\x0c \x01(\r\x12\"\n\x04plan\x18\r \x01(\x0b\x32\x14.loadgrpc.v1.RunSpec\x12)\n\tplacement\x18\x0e \x01(\x0b\x32\x16.loadgrpc.v1.Placement\x12\x13\n\x0bpython_path\x18\x10 \x03(\t\x12;\n\nparameters\x18\x11 \x03(\x0b\x32\'.loadgrpc.v1.Assignment.ParametersEntry\x12\"\n\x06stages\x18\x12 \x03(\x0b\x32\x12.loadgrpc.v1.Stage\x12-\n\x0cload_changes\x18\x13 \x03(\x0b\x32\x17.loadgrpc.v1.LoadChange\x12#\n\x04\x64\x65\x63k\x18\x15 \x01(\x0b\x32\x15.loadgrpc.v1.CaseDeck\x12\x17\n\nuser_index\x18\x16 \x01(\rH\x00\x88\x01\x01\x1aI\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.loadgrpc.v1.Parameter:\x02\x38\x01\x42\r\n\x0b_user_index\"@\n\x08\x43\x61seDeck\x12#\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x14.loadgrpc.v1.FedCase\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\r\"[\n\tPlacement\x12\x13\n\x0b\x61gent_index\x18\x01 \x01(\r\x12\x0e\n\x06\x61gents\x18\x02 \x01(\r\x12\x14\n\x0cuser_offsets\x18\x03 \x03(\r\x12\x13\n\x0btotal_users\x18\x04 \x03(\r\"W\n\x05\x43ycle\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\niterations\x18\x02 \x01(\r\x12+\n\x08\x64uration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x08SourceId\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08\x61gent_id\x18\x02 \x01(\t\x12\x11\n\trunner_id\x18\x03 \x01(\t\"\x8f\x02\n\x14PublishEventsRequest\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12\'\n\x04open\x18\x02 \x01(\x0b\x32\x17.loadgrpc.v1.OpenSourceH\x00\x12(\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.EventBatchH\x00\x12!\n\x04skip\x18\x04 \x01(\x0b\x32\x11.loadgrpc.v1.SkipH\x00\x12(\n\x05ready\x18\x05 \x01(\x0b\x32\x17.loadgrpc.v1.CycleReadyH\x00\x12%\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x13.loadgrpc.v1.FinishH\x00\x42\t\n\x07message\"s\n\nOpenSource\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x35\n\x0c\x63\x61pabilities\x18\x02 \x01(\x0b\x32\x1f.loadgrpc.v1.RunnerCapabilities\x12\x10\n\x08scenario\x18\x03 \x01(\t\x12\r\n\x05types\x18\x04 \x01(\x0c\"J\n\x12RunnerCapabilities\x12\x15\n\rcycle_barrier\x18\x01 \x01(\x08\x12\r\n\x05\x63\x61ses\x18\x03 \x01(\x08\x12\x0e\n\x06stages\x18\x02 \x01(\x08\"\xaf\x01\n\nEventBatch\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\"\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x12.loadgrpc.v1.Event\x12)\n\nhit_blocks\x18\x03 \x03(\x0b\x32\x15.loadgrpc.v1.HitBlock\x12+\n\x0btest_blocks\x18\x04 \x03(\x0b\x32\x16.loadgrpc.v1.TestBlock\x12\r\n\x05\x63ount\x18\x05 \x01(\r\"K\n\x04Skip\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04hits\x18\x04 \x01(\x04\"\x1b\n\nCycleReady\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\"c\n\x06\x46inish\x12)\n\x06totals\x18\x01 \x01(\x0b\x32\x19.loadgrpc.v1.SourceTotals\x12.\n\nload_error\x18\x02 \x01(\x0b\x32\x1a.loadgrpc.v1.ExceptionInfo\":\n\x0cSourceTotals\x12\x0e\n\x06\x65vents\x18\x01 \x01(\x04\x12\x11\n\x04hits\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_hits\"\xcc\x04\n\x15PublishEventsResponse\x12%\n\x06source\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.SourceId\x12+\n\x06opened\x18\x02 \x01(\x0b\x32\x19.loadgrpc.v1.SourceOpenedH\x00\x12\x1f\n\x03\x61\x63k\x18\x03 \x01(\x0b\x32\x10.loadgrpc.v1.AckH\x00\x12\x1f\n\x03gap\x18\x04 \x01(\x0b\x32\x10.loadgrpc.v1.GapH\x00\x12)\n\x08rejected\x18\x05 \x01(\x0b\x32\x15.loadgrpc.v1.RejectedH\x00\x12)\n\x08\x66inished\x18\x06 \x01(\x0b\x32\x15.loadgrpc.v1.FinishedH\x00\x12,\n\nrun_closed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.RunClosedH\x00\x12.\n\x0bstart_cycle\x18\x08 \x01(\x0b\x32\x17.loadgrpc.v1.StartCycleH\x00\x12!\n\x04stop\x18\t \x01(\x0b\x32\x11.loadgrpc.v1.StopH\x00\x12)\n\x05\x65rror\x18\n \x01(\x0b\x32\x18.loadgrpc.v1.SourceErrorH\x00\x12*\n\ttoo_large\x18\x0b \x01(\x0b\x32\x15.loadgrpc.v1.TooLargeH\x00\x12\x32\n\rtypes_refused\x18\x0c \x01(\x0b\x32\x19.loadgrpc.v1.TypesRefusedH\x00\x12\x30\n\x0cload_changed\x18\r \x01(\x0b\x32\x18.loadgrpc.v1.LoadChangedH\x00\x42\t\n\x07message\"7\n\x0bLoadChanged\x12(\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x17.loadgrpc.v1.LoadChange\"i\n\x0cSourceOpened\x12\x1a\n\x12\x63ommitted_sequence\x18\x01 \x01(\x04\x12#\n\x06limits\x18\x02 \x01(\x0b\x32\x13.loadgrpc.v1.Limits\x12\x18\n\x10\x64urable_sequence\x18\x03 \x01(\x04\".\n\x0bSourceError\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"7\n\x08TooLarge\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_bytes\x18\x02 \x01(\x04\"/\n\x0cTypesRefused\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"Y\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\x04\x12\x1b\n\x13max_unacked_batches\x18\x02 \x01(\r\x12\x19\n\x11max_unacked_bytes\x18\x03 \x01(\x04\";\n\x03\x41\x63k\x12\x18\n\x10\x64urable_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x63ommitted_sequence\x18\x02 \x01(\x04\" \n\x03Gap\x12\x19\n\x11\x65xpected_sequence\x18\x01 \x01(\x04\"E\n\x08Rejected\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x12\n\nviolations\x18\x02 \x03(\t\x12\x16\n\x0e\x66irst_sequence\x18\x03 \x01(\x04\"=\n\x08\x46inished\x12\x11\n\tcommitted\x18\x01 \x01(\x04\x12\x10\n\x08rejected\x18\x02 \x01(\x04\x12\x0c\n\x04lost\x18\x03 \x01(\x04\"\x0b\n\tRunClosed\"K\n\nStartCycle\x12\r\n\x05\x63ycle\x18\x01 \x01(\r\x12.\n\nbegin_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x04Stop\x12/\n\x0cstop_timeout\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration2\xc3\x01\n\rRunnerService\x12V\n\rGetAssignment\x12!.loadgrpc.v1.GetAssignmentRequest\x1a\".loadgrpc.v1.GetAssignmentResponse\x12Z\n\rPublishEvents\x12!.loadgrpc.v1.PublishEventsRequest\x1a\".loadgrpc.v1.PublishEventsResponse(\x01\x30\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,66 +38,66 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.loadgrpc.v1P\001Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1'
   _globals['_ASSIGNMENT_PARAMETERSENTRY']._loaded_options = None
   _globals['_ASSIGNMENT_PARAMETERSENTRY']._serialized_options = b'8\001'
-  _globals['_GETASSIGNMENTREQUEST']._serialized_start=121
-  _globals['_GETASSIGNMENTREQUEST']._serialized_end=200
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=202
-  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=270
-  _globals['_ASSIGNMENT']._serialized_start=273
-  _globals['_ASSIGNMENT']._serialized_end=950
-  _globals['_ASSIGNMENT_PARAMETERSENTRY']._serialized_start=862
-  _globals['_ASSIGNMENT_PARAMETERSENTRY']._serialized_end=935
-  _globals['_CASEDECK']._serialized_start=952
-  _globals['_CASEDECK']._serialized_end=1016
-  _globals['_PLACEMENT']._serialized_start=1018
-  _globals['_PLACEMENT']._serialized_end=1109
-  _globals['_CYCLE']._serialized_start=1111
-  _globals['_CYCLE']._serialized_end=1198
-  _globals['_SOURCEID']._serialized_start=1200
-  _globals['_SOURCEID']._serialized_end=1263
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=1266
-  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=1537
-  _globals['_OPENSOURCE']._serialized_start=1539
-  _globals['_OPENSOURCE']._serialized_end=1654
-  _globals['_RUNNERCAPABILITIES']._serialized_start=1656
-  _globals['_RUNNERCAPABILITIES']._serialized_end=1730
-  _globals['_EVENTBATCH']._serialized_start=1733
-  _globals['_EVENTBATCH']._serialized_end=1908
-  _globals['_SKIP']._serialized_start=1910
-  _globals['_SKIP']._serialized_end=1985
-  _globals['_CYCLEREADY']._serialized_start=1987
-  _globals['_CYCLEREADY']._serialized_end=2014
-  _globals['_FINISH']._serialized_start=2016
-  _globals['_FINISH']._serialized_end=2115
-  _globals['_SOURCETOTALS']._serialized_start=2117
-  _globals['_SOURCETOTALS']._serialized_end=2175
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=2178
-  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=2766
-  _globals['_LOADCHANGED']._serialized_start=2768
-  _globals['_LOADCHANGED']._serialized_end=2823
-  _globals['_SOURCEOPENED']._serialized_start=2825
-  _globals['_SOURCEOPENED']._serialized_end=2930
-  _globals['_SOURCEERROR']._serialized_start=2932
-  _globals['_SOURCEERROR']._serialized_end=2978
-  _globals['_TOOLARGE']._serialized_start=2980
-  _globals['_TOOLARGE']._serialized_end=3035
-  _globals['_TYPESREFUSED']._serialized_start=3037
-  _globals['_TYPESREFUSED']._serialized_end=3084
-  _globals['_LIMITS']._serialized_start=3086
-  _globals['_LIMITS']._serialized_end=3175
-  _globals['_ACK']._serialized_start=3177
-  _globals['_ACK']._serialized_end=3236
-  _globals['_GAP']._serialized_start=3238
-  _globals['_GAP']._serialized_end=3270
-  _globals['_REJECTED']._serialized_start=3272
-  _globals['_REJECTED']._serialized_end=3341
-  _globals['_FINISHED']._serialized_start=3343
-  _globals['_FINISHED']._serialized_end=3404
-  _globals['_RUNCLOSED']._serialized_start=3406
-  _globals['_RUNCLOSED']._serialized_end=3417
-  _globals['_STARTCYCLE']._serialized_start=3419
-  _globals['_STARTCYCLE']._serialized_end=3446
-  _globals['_STOP']._serialized_start=3448
-  _globals['_STOP']._serialized_end=3503
-  _globals['_RUNNERSERVICE']._serialized_start=3506
-  _globals['_RUNNERSERVICE']._serialized_end=3701
+  _globals['_GETASSIGNMENTREQUEST']._serialized_start=154
+  _globals['_GETASSIGNMENTREQUEST']._serialized_end=233
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_start=235
+  _globals['_GETASSIGNMENTRESPONSE']._serialized_end=303
+  _globals['_ASSIGNMENT']._serialized_start=306
+  _globals['_ASSIGNMENT']._serialized_end=983
+  _globals['_ASSIGNMENT_PARAMETERSENTRY']._serialized_start=895
+  _globals['_ASSIGNMENT_PARAMETERSENTRY']._serialized_end=968
+  _globals['_CASEDECK']._serialized_start=985
+  _globals['_CASEDECK']._serialized_end=1049
+  _globals['_PLACEMENT']._serialized_start=1051
+  _globals['_PLACEMENT']._serialized_end=1142
+  _globals['_CYCLE']._serialized_start=1144
+  _globals['_CYCLE']._serialized_end=1231
+  _globals['_SOURCEID']._serialized_start=1233
+  _globals['_SOURCEID']._serialized_end=1296
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_start=1299
+  _globals['_PUBLISHEVENTSREQUEST']._serialized_end=1570
+  _globals['_OPENSOURCE']._serialized_start=1572
+  _globals['_OPENSOURCE']._serialized_end=1687
+  _globals['_RUNNERCAPABILITIES']._serialized_start=1689
+  _globals['_RUNNERCAPABILITIES']._serialized_end=1763
+  _globals['_EVENTBATCH']._serialized_start=1766
+  _globals['_EVENTBATCH']._serialized_end=1941
+  _globals['_SKIP']._serialized_start=1943
+  _globals['_SKIP']._serialized_end=2018
+  _globals['_CYCLEREADY']._serialized_start=2020
+  _globals['_CYCLEREADY']._serialized_end=2047
+  _globals['_FINISH']._serialized_start=2049
+  _globals['_FINISH']._serialized_end=2148
+  _globals['_SOURCETOTALS']._serialized_start=2150
+  _globals['_SOURCETOTALS']._serialized_end=2208
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_start=2211
+  _globals['_PUBLISHEVENTSRESPONSE']._serialized_end=2799
+  _globals['_LOADCHANGED']._serialized_start=2801
+  _globals['_LOADCHANGED']._serialized_end=2856
+  _globals['_SOURCEOPENED']._serialized_start=2858
+  _globals['_SOURCEOPENED']._serialized_end=2963
+  _globals['_SOURCEERROR']._serialized_start=2965
+  _globals['_SOURCEERROR']._serialized_end=3011
+  _globals['_TOOLARGE']._serialized_start=3013
+  _globals['_TOOLARGE']._serialized_end=3068
+  _globals['_TYPESREFUSED']._serialized_start=3070
+  _globals['_TYPESREFUSED']._serialized_end=3117
+  _globals['_LIMITS']._serialized_start=3119
+  _globals['_LIMITS']._serialized_end=3208
+  _globals['_ACK']._serialized_start=3210
+  _globals['_ACK']._serialized_end=3269
+  _globals['_GAP']._serialized_start=3271
+  _globals['_GAP']._serialized_end=3303
+  _globals['_REJECTED']._serialized_start=3305
+  _globals['_REJECTED']._serialized_end=3374
+  _globals['_FINISHED']._serialized_start=3376
+  _globals['_FINISHED']._serialized_end=3437
+  _globals['_RUNCLOSED']._serialized_start=3439
+  _globals['_RUNCLOSED']._serialized_end=3450
+  _globals['_STARTCYCLE']._serialized_start=3452
+  _globals['_STARTCYCLE']._serialized_end=3527
+  _globals['_STOP']._serialized_start=3529
+  _globals['_STOP']._serialized_end=3584
+  _globals['_RUNNERSERVICE']._serialized_start=3587
+  _globals['_RUNNERSERVICE']._serialized_end=3782
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loadgrpc.v1 import event_pb2 as _event_pb2
 from loadgrpc.v1 import run_pb2 as _run_pb2
 from google.protobuf.internal import containers as _containers
@@ -321,10 +322,12 @@ class RunClosed(_message.Message):
     def __init__(self) -> None: ...
 
 class StartCycle(_message.Message):
-    __slots__ = ("cycle",)
+    __slots__ = ("cycle", "begin_time")
     CYCLE_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_TIME_FIELD_NUMBER: _ClassVar[int]
     cycle: int
-    def __init__(self, cycle: _Optional[int] = ...) -> None: ...
+    begin_time: _timestamp_pb2.Timestamp
+    def __init__(self, cycle: _Optional[int] = ..., begin_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Stop(_message.Message):
     __slots__ = ("stop_timeout",)

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from loadgrpc.broker import life, resume
+from loadgrpc.broker.common_begin import BEGIN_IN_NS
 from loadgrpc.broker.happened import (
     AgentAway,
     AgentBack,
@@ -47,6 +48,7 @@ from loadgrpc.protocol.fleet import (
     StartRunners,
     StopRunners,
 )
+from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
@@ -142,6 +144,27 @@ def test_a_cycle_begins_when_every_part_is_ready_and_that_is_stored():
     assert its.state is RUNNING
     start = answers.StartCycle(1)
     assert its.happens(CycleStored()) == [Reply(one, start), Reply(two, start)]
+
+
+def test_a_load_of_several_agents_begins_at_one_instant():
+    """By each agent's own clock; a clock that is not known, or a single agent, begins at once."""
+    its = Life("a1", "a2", "a3", load=stages("20/s for 10s"))
+    one, two, three = its.begun()
+    its.run.note_clock("a1", 180 * NS)
+    its.run.note_clock("a2", -3)
+    begin_ns = its.now.wall_ns + BEGIN_IN_NS
+    assert its.happens(CycleStored()) == [
+        Reply(one, answers.StartCycle(1, begin_ns + 180 * NS)),
+        Reply(two, answers.StartCycle(1, begin_ns - 3)),
+        Reply(three, answers.StartCycle(1)),
+    ]
+    its.later(1)
+    assert its.run.common_begin.at(-3) == begin_ns - 3  # for who missed the order
+
+    alone = Life("a1", load=stages("20/s for 10s"))
+    (source_id,) = alone.begun()
+    alone.run.note_clock("a1", 0)
+    assert alone.happens(CycleStored()) == [Reply(source_id, answers.StartCycle(1))]
 
 
 def test_a_runner_that_waits_for_nobody_makes_its_run_running():

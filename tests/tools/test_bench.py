@@ -18,7 +18,7 @@ from bench import (
     sockets,
     stalls,
 )
-from bench.__main__ import is_full, parse
+from bench.__main__ import is_full, parse, replaced
 from bench.accuracy import Accuracy, Comparison, Said, said_by_loadgrpc, said_by_wrk
 from bench.cases import BY_USERS, FEATURES, GET_20, PLAIN
 from bench.control import Control
@@ -366,6 +366,20 @@ def test_only_whole_runs_change_the_page():
     assert not is_full(parse(["--rounds", "3"]))
 
 
+def test_a_part_replaces_its_section_of_the_page():
+    """The others stay as they are, in the order of the page."""
+    before = page.page({"Requests per second": "Fast.", "Verdicts": "### Equal\n\nNone."})
+    after = replaced(before, {"WebSockets": "New.", "Verdicts": "Other."})
+
+    assert page.sections(after) == {
+        "Requests per second": "Fast.",
+        "WebSockets": "New.",
+        "Verdicts": "Other.",
+    }
+    assert replaced(before, {}) == before
+    assert list(page.sections(after)) == ["Requests per second", "WebSockets", "Verdicts"]
+
+
 def test_the_part_about_cases():
     """A row for each order in which cases come, and a bound of two microseconds for each."""
     found = feeding.Feeding(3, {"in turn": [0.5, 0.4, 0.9], "weight": [2.5, 2.4, 2.6]})
@@ -458,14 +472,10 @@ def test_the_part_about_stalls():
 
 
 def test_the_part_about_arrivals():
-    """How far off a hit is follows from its event; what has no plan of its own was on time."""
-    late = {
-        "plannedStartTime": "2026-01-01T00:59:59.9995Z",
-        "startTime": "2026-01-01T00:59:59.999600001Z",
-    }
-    assert arrivals.off_ms(json.dumps({"event": {"hit": late}})) == [pytest.approx(0.1, rel=1e-4)]
-    assert arrivals.off_ms(json.dumps({"event": {"hit": {"startTime": "x"}}})) == [0.0]
-    assert arrivals.off_ms(json.dumps({"event": {"testStop": {}}})) == []
+    """How far off a request is follows from when it came; the plan begins when it has to."""
+    came_ns = np.array([[1_000_000, 9], [11_100_000, 9], [31_900_000, 9], [21_000_000, 9]])
+    late_ms = stalls.came_ms(came_ns.astype(np.uint64).ravel(), 100)
+    assert late_ms.tolist() == pytest.approx([0, 0.1, 0, 0.9])
     kept = arrivals.Kept(20, 40_000, 40_000, 0, 40, (0.1, 1.9, 9.0), 0.5)
     assert kept.good
     assert "1.900 ms" in arrivals.section(kept, "x")

@@ -1,8 +1,8 @@
 """The command line of the bench; see `make bench`.
 
-Each part that was measured whole (no --quick, no --only, seven rounds or more) leaves its
-section in `build/bench/`, and `docs/benchmarks.md` is put together from the sections there.
-Whatever else is measured is printed, and kept in `build/bench/draft.md`.
+Each part that was measured whole (no --quick, no --only, seven rounds or more) replaces its
+section of `docs/benchmarks.md`, and leaves its figures in `build/bench/`. Whatever else is
+measured is printed, and kept in `build/bench/draft.md`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from bench import (
     accuracy,
@@ -40,52 +39,67 @@ LEAST_SECONDS: Final = 2
 STALLED: Final = 15
 """So many times as long the part about stalls measures: a minute."""
 
-Measure = Callable[[Cores, argparse.Namespace], Any]
-Section = Callable[[Any, str], str]
-PARTS: Final[dict[str, tuple[Measure, Section]]] = {
-    "rates": (
+
+class Part(NamedTuple):
+    """A part of the bench, and of the page."""
+
+    title: str
+    measure: Callable[[Cores, argparse.Namespace], Any]
+    section: Callable[[Any, str], str]
+
+
+PARTS: Final[dict[str, Part]] = {
+    "rates": Part(
+        "Requests per second",
         lambda cores, asked: rates.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         page.rates_section,
     ),
-    "control": (
+    "control": Part(
+        "The control plane",
         lambda cores, asked: control.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         page.control_section,
     ),
-    "accuracy": (
+    "accuracy": Part(
+        "Latency that is true",
         lambda cores, asked: accuracy.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         page.accuracy_section,
     ),
-    "sockets": (
+    "sockets": Part(
+        "WebSockets",
         lambda cores, asked: sockets.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         sockets.section,
     ),
-    "verdicts": (
+    "verdicts": Part(
+        "Verdicts",
         lambda cores, asked: comparing.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         comparing.section,
     ),
-    "cases": (
+    "cases": Part(
+        "Cases of decision tables",
         lambda cores, asked: feeding.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
         feeding.section,
     ),
-    "stalls": (
+    "stalls": Part(
+        "A server that stands still",
         lambda cores, asked: stalls.measure(
             cores, seconds=STALLED * asked.seconds, only=asked.only
         ),
         stalls.section,
     ),
-    "arrivals": (
+    "arrivals": Part(
+        "A plan of arrivals",
         lambda cores, asked: arrivals.measure(cores, seconds=asked.seconds),
         arrivals.section,
     ),
@@ -135,32 +149,33 @@ def main() -> None:
     asked = parse()
     cores = choose()
     KEPT.mkdir(parents=True, exist_ok=True)
-    drafts = []
-    for part in [name for name in PARTS if name in asked.part]:
-        measure, section = PARTS[part]
-        found = measure(cores, asked)
-        day = time.strftime("%Y-%m-%d")
-        text = section(found, page.about(machine.describe(), machine.versions(), day))
-        drafts.append(text)
+    drafts = {}
+    for name in [name for name in PARTS if name in asked.part]:
+        part = PARTS[name]
+        found = part.measure(cores, asked)
+        about = page.about(machine.describe(), machine.versions(), time.strftime("%Y-%m-%d"))
+        drafts[part.title] = part.section(found, about)
         if is_full(asked):
-            (KEPT / f"{part}.md").write_text(text)
             raw = json.dumps(dataclasses.asdict(found), indent=1)
-            (KEPT / f"{part}.json").write_text(raw)
-            if part == "rates":
+            (KEPT / f"{name}.json").write_text(raw)
+            if name == "rates":
                 (PAGE.parent / page.PICTURE).write_text(page.users_picture(found))
     if is_full(asked):
-        kept = [KEPT / f"{part}.md" for part in PARTS]
-        PAGE.write_text(page.page(_read(path) for path in kept if path.exists()))
+        PAGE.write_text(replaced(PAGE.read_text(), drafts))
         print(f"wrote {PAGE.relative_to(ROOT)}")
     else:
-        draft = KEPT / "draft.md"
-        draft.write_text(page.page(drafts))
-        print("\n\n".join(drafts))
-        print(f"\nkept in {draft.relative_to(ROOT)}; docs/benchmarks.md is as it was")
+        draft, text = KEPT / "draft.md", page.page(drafts)
+        draft.write_text(text)
+        print(text)
+        print(f"kept in {draft.relative_to(ROOT)}; docs/benchmarks.md is as it was")
 
 
-def _read(path: Path) -> str:
-    return path.read_text()
+def replaced(text: str, drafts: Mapping[str, str]) -> str:
+    """A page in which some sections are others."""
+    sections = {**page.sections(text), **drafts}
+    return page.page(
+        {each.title: sections[each.title] for each in PARTS.values() if each.title in sections}
+    )
 
 
 if __name__ == "__main__":

@@ -1,25 +1,19 @@
 """The seventh part: does one core keep to a plan of arrivals?
 
-RATE iterations per second on a fast server, which has the other core. What counts is in the events
-of the run: when each hit was planned, and when it started.
+RATE iterations per second on a fast server, which has the other core. What counts is the server's
+log: when each request came, against the plan.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import tempfile
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from bench import accuracy, page
 from bench.cores import Cores, stay_on
 from bench.generators import last_json
-from bench.stalls import quantile
+from bench.stalls import came_ms, quantile
 
 RATE: Final = 2_000
 LONGER: Final = 5
@@ -29,8 +23,10 @@ MOST_OFF_MS: Final = 2.0
 
 WORDS: Final = """\
 {rate:,} iterations per second for {seconds} s, evenly, on one core, each with a request to a server
-of C that has the other. *Off* is how long after its plan a request started, by the events of the
-run."""
+of C that has the other. *Off* is how long after its plan a request came to the server, by the
+server's clock; the plan begins when it has to, so that none came before it."""
+NO_STALL: Final = ("1000000", "0")
+"""After a quarter of an hour, for no time: with stalls the server notes when requests came."""
 
 
 @dataclass
@@ -59,25 +55,14 @@ def measure(cores: Cores, *, seconds: int) -> Kept:
     seconds *= LONGER
     program = accuracy.build()
     stay_on(cores.server)
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        accuracy.serving(program, cores, accuracy.NO_DELAY) as server,
-    ):
-        events = Path(folder) / "events.jsonl"
+    with accuracy.serving(program, cores, (*accuracy.NO_DELAY, *NO_STALL)) as server:
         command = [
             *("env", f"BENCH_URL=http://127.0.0.1:{server.port}/", "BENCH_CERTIFICATE="),
             *(sys.executable, "-m", "loadgrpc", "run", "plain.py::TestPlain.test_get", "--json"),
-            *(
-                "--load",
-                f"{RATE}/s for {seconds}s",
-                "--processes",
-                "1",
-                "--output",
-                f"file={events}",
-            ),
+            *("--load", f"{RATE}/s for {seconds}s", "--processes", "1"),
         ]
         text, cpu = accuracy.watched(cores, command, seconds)
-        off = np.array([each for line in events.open() for each in off_ms(line)])
+    off = came_ms(server.elapsed_ns, RATE)
     of = last_json(text)["iterations"]
     found = Kept(
         seconds=seconds,
@@ -90,23 +75,6 @@ def measure(cores: Cores, *, seconds: int) -> Kept:
     )
     print(f"arrivals  {found}", flush=True)
     return found
-
-
-def off_ms(line: str) -> list[float]:
-    """How long after its plan a hit started, of a line of events; nothing of other events."""
-    hit = json.loads(line).get("event", {}).get("hit")
-    if hit is None:
-        return []
-    if "plannedStartTime" not in hit:
-        return [0.0]
-    return [1_000 * (_seconds(hit["startTime"]) - _seconds(hit["plannedStartTime"]))]
-
-
-def _seconds(text: str) -> float:
-    """A time of protobuf's JSON, in seconds of its hour: exact to some nanoseconds."""
-    whole, _, rest = text.removesuffix("Z").partition(".")
-    at = datetime.fromisoformat(whole)
-    return at.minute * 60 + at.second + float(f"0.{rest or 0}")
 
 
 def section(found: Kept, about_it: str) -> str:
@@ -124,4 +92,4 @@ def section(found: Kept, about_it: str) -> str:
         ["CPU of the generator", f"{100 * found.cpu:.0f} %", ""],
     ]
     heads = ["", "measured", "aimed at"]
-    return "\n\n".join(["## A plan of arrivals", about_it, words, page.table(heads, rows)])
+    return "\n\n".join([about_it, words, page.table(heads, rows)])

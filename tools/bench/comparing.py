@@ -153,7 +153,6 @@ def section(found: Comparing, about_it: str) -> str:
     ]
     return "\n\n".join(
         [
-            "## Verdicts",
             about_it,
             JUDGED.format(cost=found.judged or 0.0),
             WORDS.format(pairs=found.pairs, real=REAL_PAIRS, seconds=real_pairs.SECONDS),

@@ -76,7 +76,6 @@ def section(found: Feeding, about_it: str) -> str:
     ]
     return "\n\n".join(
         [
-            "## Cases of decision tables",
             about_it,
             WORDS.format(rounds=found.rounds, calls=CALLS),
             page.table(heads, rows),

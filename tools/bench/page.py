@@ -44,7 +44,8 @@ make bench ARGS="--quick"                       # one round of a second: minutes
 make bench ARGS="--only 'get-20/*' --rounds 3"  # some of it
 ```
 
-A quick or partial run prints its page and leaves this one alone.
+A part that is measured whole replaces its section and leaves the others as they are; what else is
+measured is printed, and leaves all as it is.
 """
 
 ACCURACY_WORDS: Final = """\
@@ -134,9 +135,16 @@ def targets(rows: Sequence[Target]) -> str:
     return "### Targets\n\n" + table(heads, [row.cells() for row in rows])
 
 
-def page(sections: Iterable[str]) -> str:
-    """The whole page."""
-    return "\n\n".join([HEADER.strip(), *(section.strip() for section in sections)]) + "\n"
+def page(sections: Mapping[str, str]) -> str:
+    """The whole page, of sections by title."""
+    parts = [f"## {title}\n\n{text.strip()}" for title, text in sections.items()]
+    return "\n\n".join([HEADER.strip(), *parts]) + "\n"
+
+
+def sections(text: str) -> dict[str, str]:
+    """The sections of a page by title."""
+    found = (part.partition("\n") for part in f"\n{text}".split("\n## ")[1:])
+    return {title: rest.strip() for title, _, rest in found}
 
 
 def told(versions: Mapping[str, str]) -> str:
@@ -155,7 +163,6 @@ def about(machine: str, versions: Mapping[str, str], day: str) -> str:
 def rates_section(found: Rates, about_it: str) -> str:
     """Rates, ratios, features, targets."""
     parts = [
-        "## Requests per second",
         about_it,
         RATES_WORDS.format(rounds=found.rounds, seconds=found.seconds),
     ]
@@ -283,7 +290,7 @@ def _ratio(found: Rates, case: str, tool: str) -> str:
 
 def control_section(found: Control, about_it: str) -> str:
     """What the broker takes in, and what runs use."""
-    parts = ["## The control plane", about_it]
+    parts = [about_it]
     if found.columns or found.rows:
         parts.append("### What a broker takes in, on one core, with its store in a file")
         parts.append(
@@ -459,7 +466,6 @@ def accuracy_section(found: Accuracy, about_it: str) -> str:
             )
     return "\n\n".join(
         [
-            "## Latency that is true",
             about_it,
             ACCURACY_WORDS.format(capacity=found.capacity),
             table(["", "users", "requests/s", "reached", "processor", "p50", "p99"], rows),

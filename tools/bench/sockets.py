@@ -248,7 +248,7 @@ def _memory_with(cores: Cores, users: int) -> int:
 def section(found: Sockets, about_it: str) -> str:
     """Rates, and the memory of a user."""
     words = WORDS.format(rounds=found.rounds, seconds=found.seconds)
-    parts = ["## WebSockets", about_it, words]
+    parts = [about_it, words]
     heads = ["", *(f"{users} users" for users in found.rates)]
     rows = [
         [tool.title, *(_cell(found.rates[users].get(tool.name, [])) for users in found.rates)]

@@ -185,16 +185,30 @@ def planned_ms(seconds: int) -> NDArray[np.float64]:
 
 
 def waited_ms(noted: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """The same, by the log of the server: pairs of when it received and when it had sent.
-
-    The plan begins when it has to, so that none came before it was planned: the first may be late.
-    """
-    pairs = noted.reshape(-1, 2).astype(np.int64)
-    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    planned_ns = np.arange(len(pairs)) * (1_000_000_000 // RATE)
-    planned_ns += (pairs[:, 0] - planned_ns).min()
-    waited: NDArray[np.float64] = (pairs[:, 1] - planned_ns) / 1e6
+    """The same, by the log of the server."""
+    pairs = _in_order(noted)
+    waited: NDArray[np.float64] = (pairs[:, 1] - _planned_ns(pairs[:, 0], RATE)) / 1e6
     return waited
+
+
+def came_ms(noted: NDArray[np.uint64], rate: int) -> NDArray[np.float64]:
+    """How long after its plan each request came, by the log of the server."""
+    came_ns = _in_order(noted)[:, 0]
+    late: NDArray[np.float64] = (came_ns - _planned_ns(came_ns, rate)) / 1e6
+    return late
+
+
+def _in_order(noted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Pairs of when a request was received, and when its answer had been sent."""
+    pairs = noted.reshape(-1, 2).astype(np.int64)
+    return pairs[np.argsort(pairs[:, 0], kind="stable")]
+
+
+def _planned_ns(came_ns: NDArray[np.int64], rate: int) -> NDArray[np.int64]:
+    """An even plan that begins so that none came before it: the first may be late."""
+    planned_ns = np.arange(len(came_ns)) * (1_000_000_000 // rate)
+    begin_ns: NDArray[np.int64] = planned_ns + (came_ns - planned_ns).min()
+    return begin_ns
 
 
 def measure(cores: Cores, *, seconds: int, only: Sequence[str]) -> Stalled:
@@ -267,7 +281,7 @@ def section(found: Stalled, about_it: str) -> str:
         for tool in TOOLS
         if tool.name in found.said
     ]
-    parts = ["## A server that stands still", about_it, words, page.table(heads, rows)]
+    parts = [about_it, words, page.table(heads, rows)]
     if found.versions:
         parts.append(f"Versions: {page.told(found.versions)}.")
     parts += [f"{name} is left out: {why}." for name, why in found.left_out.items()]

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from loadgrpc.clock import SystemClock
+from loadgrpc.clock import NS_PER_S, SystemClock
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, ExceptionInfo, LoadChange, SourceId, TestOutcome
 from loadgrpc.protocol import assignments, live_loads, produced, times
@@ -48,6 +48,10 @@ REACT_S: Final = 2.5
 REACT_TO_SIGTERM_S: Final = 1.0
 """The same after SIGTERM: the agent kills 3.5 s after that."""
 
+MOST_EARLY_NS: Final = 2 * NS_PER_S
+MOST_LATE_NS: Final = 5 * NS_PER_S
+"""How far from now a load may begin; a begin that is farther away is no begin."""
+
 EXIT_LOST: Final = 1
 EXIT_NOT_LOADED: Final = 107
 
@@ -64,7 +68,7 @@ class Link:
         self._assignment = assignment
         self._publisher = publisher
         self._stopping = asyncio.Event()
-        self._started: asyncio.Queue[int] = asyncio.Queue()
+        self._started: asyncio.Queue[runner_pb2.StartCycle] = asyncio.Queue()
         self._finished = asyncio.Event()
         self._users_changed = asyncio.Event()
         self._cycle = 1
@@ -193,7 +197,7 @@ class Link:
             order = await self._publisher.orders.get()
             kind = order.WhichOneof("message")
             if kind == "start_cycle":
-                self._started.put_nowait(order.start_cycle.cycle)
+                self._started.put_nowait(order.start_cycle)
             elif kind == "stop":
                 self.stop(times.seconds_from_proto(order.stop.stop_timeout))
             elif kind == "load_changed":
@@ -305,12 +309,17 @@ class Link:
     async def _cycles(self) -> None:
         for cycle in range(1, len(self._assignment.cycles) + 1):
             await self._publisher.ready(cycle)
-            if not await self._released(cycle):
+            if (start := await self._released(cycle)) is None:
                 return
             self._cycle = cycle
+            in_ns = begins_in_ns(times.time_or_none(start, "begin_time"), self._clock.wall_ns())
+            began_ns = self._clock.monotonic_ns() + in_ns
+            with suppress(TimeoutError):
+                async with asyncio.timeout(in_ns / NS_PER_S):
+                    await self._stopping.wait()
+                    return
             self._began_s = asyncio.get_running_loop().time()
             self._expect_the_end()
-            began_ns = self._clock.monotonic_ns()
             for worker in self.workers:
                 worker.started_users = 0
                 worker.order(BeginCycle(cycle, began_ns), f"in cycle {cycle}")
@@ -325,8 +334,8 @@ class Link:
             if not worker.lost:
                 await worker.answers.get()
 
-    async def _released(self, cycle: int) -> bool:
-        """Waits for the others; False: the run is being stopped."""
+    async def _released(self, cycle: int) -> runner_pb2.StartCycle | None:
+        """Waits for the others; None: the run is being stopped."""
         stopping = asyncio.create_task(self._stopping.wait())
         try:
             while not self._stopping.is_set():
@@ -334,11 +343,20 @@ class Link:
                 await asyncio.wait([started, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if not started.done():
                     started.cancel()
-                elif started.result() >= cycle:
-                    return True
-            return False
+                elif (start := started.result()).cycle >= cycle:
+                    return start
+            return None
         finally:
             stopping.cancel()
+
+
+def begins_in_ns(begin_ns: int | None, now_ns: int) -> int:
+    """In how many nanoseconds a load begins that is to begin at that time; negative: it is late.
+
+    0 if no time was said, or one that only a clock can mean that was set since.
+    """
+    in_ns = 0 if begin_ns is None else begin_ns - now_ns
+    return in_ns if -MOST_LATE_NS <= in_ns <= MOST_EARLY_NS else 0
 
 
 def user_processes(assignment: Assignment, cores: int) -> int:

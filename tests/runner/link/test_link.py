@@ -1,20 +1,23 @@
 """The Python runner as its home sees it: the link and its user processes, on a real stream."""
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 
 from loadgrpc.protocol import assignments, batches, home
 from loadgrpc.protocol.transport import listen, new_server
-from loadgrpc.runner.link.link import EXIT_LOST, EXIT_NOT_LOADED, user_processes
+from loadgrpc.runner.link.link import EXIT_LOST, EXIT_NOT_LOADED, begins_in_ns, user_processes
 from loadgrpc.testing import assignment_of
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
 
+NS = 1_000_000_000
 TESTS = """
 import os, sys, time, unittest
 
@@ -64,6 +67,8 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
         self.answers = None
         self.counted = 0
         self.iterations = 0
+        self.first_ns = math.inf
+        """When the first iteration started (wall clock)."""
         self.users = []
         self.started = {}
         """Users that were started, as it told last, by cycle."""
@@ -99,6 +104,8 @@ class Home(runner_pb2_grpc.RunnerServiceServicer):
                 decoded = batches.decode(request.batch, arrival_ns=1)
                 assert not decoded.violations
                 self.iterations += sum(len(block.label) for block in decoded.iterations)
+                starts = [int(block.start_ns.min()) for block in decoded.iterations]
+                self.first_ns = min([self.first_ns, *starts])
                 self.users += [told.active for told in decoded.users]
                 self.started |= {told.cycle: told.started for told in decoded.users}
                 self.outputs += [e.output for e in request.batch.events if e.HasField("output")]
@@ -246,6 +253,33 @@ def test_a_test_that_cannot_be_loaded(run):
         assert await process.wait() == EXIT_NOT_LOADED
 
     run(use, "test_none")
+
+
+@pytest.mark.parametrize(
+    ("begin_ns", "in_ns"),
+    [(None, 0), (7, -3), (2 * NS, 2 * NS - 10), (3 * NS, 0), (-4 * NS, -4 * NS - 10), (-6 * NS, 0)],
+)
+def test_a_load_begins_when_it_is_told_to(begin_ns, in_ns):
+    """A begin that is late is kept to; one that only another clock can mean is no begin."""
+    assert begins_in_ns(begin_ns, 10) == in_ns
+
+
+@pytest.mark.system
+def test_a_load_waits_for_its_begin(run):
+    """No user starts before it."""
+
+    async def use(home, process):
+        await home.hear("ready")
+        begin_ns = time.time_ns() + 600_000_000
+        begin_time = {"seconds": begin_ns // NS, "nanos": begin_ns % NS}
+        home.say(start_cycle={"cycle": 1, "begin_time": begin_time})
+        await home.hear("finish")
+        home.say(finished={})
+        assert await process.wait() == 0
+        assert home.iterations == 6
+        assert begin_ns <= home.first_ns < begin_ns + 5 * NS
+
+    run(use)
 
 
 @pytest.mark.system

@@ -22,7 +22,7 @@ func (l *load) levels(cycle cycle) {
 	defer end()
 	cut, cutOff := l.cutting(ending)
 	defer cutOff()
-	begin, stripe, line := now(), stripeOf(l.assignment), (*line)(nil)
+	begin, stripe, line := cycle.begin, stripeOf(l.assignment), (*line)(nil)
 	taken := make([]atomic.Bool, max(int(cycle.Users), mostUsers))
 	var wanted atomic.Int64
 	var users sync.WaitGroup

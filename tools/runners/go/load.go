@@ -8,6 +8,12 @@ import (
 	v1 "github.com/loadgrpc/loadgrpc/tools/runners/go/gen/loadgrpc/v1"
 )
 
+// How far from now a load may begin; a begin that is farther away is no begin.
+const (
+	mostEarly = 2 * time.Second
+	mostLate  = 5 * time.Second
+)
+
 // load runs the users of an assignment, cycle by cycle. A cycle is over when its last user
 // has ended. Users look before each iteration whether they may go on; who takes longer than
 // the stop timeout to finish the last one is cut off.
@@ -16,7 +22,7 @@ type load struct {
 	recorder   *recorder
 	publisher  *publisher
 	deck       *deck
-	started    chan uint32 // the newest cycle that was started
+	started    chan *v1.StartCycle // of the newest cycle that was started
 
 	mutex   sync.Mutex
 	changes []*v1.LoadChange // how the load was changed live, all of it
@@ -33,7 +39,7 @@ func newLoad(assignment *v1.Assignment, recorder *recorder, publisher *publisher
 		assignment: assignment,
 		recorder:   recorder,
 		publisher:  publisher,
-		started:    make(chan uint32, 1),
+		started:    make(chan *v1.StartCycle, 1),
 		changes:    assignment.LoadChanges,
 		roused:     make(chan struct{}, 1),
 	}
@@ -51,12 +57,12 @@ func (l *load) first() uint32 {
 // was started when its cycle began.
 func (l *load) opened() {
 	if l.assignment.User != 0 {
-		l.start(l.first())
+		l.start(&v1.StartCycle{Cycle: l.first()})
 	}
 }
 
 // start lets a cycle begin.
-func (l *load) start(cycle uint32) {
+func (l *load) start(cycle *v1.StartCycle) {
 	select {
 	case <-l.started:
 	default:
@@ -93,12 +99,13 @@ func (l *load) run() *v1.ExceptionInfo {
 	}
 	for at, each := range l.assignment.Cycles {
 		number := l.first() + uint32(at)
-		if !l.released(number) {
+		begin, ok := l.released(number)
+		if !ok {
 			break
 		}
 		l.recorder.begin(&v1.LoadStatus{
 			Iterations: each.Iterations, Users: each.Users, Cycle: number})
-		switch of := (cycle{each, number, test}); {
+		switch of := (cycle{each, number, begin, test}); {
 		case len(l.assignment.Stages) == 0:
 			l.closed(of)
 		case l.assignment.Stages[0].Unit == v1.LoadUnit_LOAD_UNIT_ARRIVALS:
@@ -110,27 +117,49 @@ func (l *load) run() *v1.ExceptionInfo {
 	return nil
 }
 
-// released waits until a cycle may begin; false: the run is being stopped.
-func (l *load) released(cycle uint32) bool {
+// released waits until a cycle begins, and says when that is or was; false: the run is being
+// stopped.
+func (l *load) released(cycle uint32) (time.Duration, bool) {
 	if l.assignment.User == 0 {
 		l.publisher.ready(cycle)
 	}
-	for l.stopping.Err() == nil {
+	for {
 		select {
 		case started := <-l.started:
-			if started >= cycle {
-				return true
+			if started.Cycle < cycle {
+				continue
+			}
+			begin := beginOf(started)
+			select {
+			case <-time.After(begin - now()):
+				return begin, l.stopping.Err() == nil
+			case <-l.stopping.Done():
+				return 0, false
 			}
 		case <-l.stopping.Done():
+			return 0, false
 		}
 	}
-	return false
+}
+
+// beginOf is when a load begins: as it was told, or now if that is not within a few seconds.
+func beginOf(start *v1.StartCycle) time.Duration {
+	at := now()
+	if start.BeginTime == nil {
+		return at
+	}
+	in := time.Until(start.BeginTime.AsTime())
+	if in < -mostLate || in > mostEarly {
+		return at
+	}
+	return at + in
 }
 
 // cycle is one of the assignment, with its number, and what its users do.
 type cycle struct {
 	*v1.Cycle
 	number uint32
+	begin  time.Duration
 	test   *test
 }
 

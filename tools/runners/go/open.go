@@ -47,7 +47,7 @@ func (l *load) open(cycle cycle) {
 	defer end()
 	cut, cutOff := l.cutting(ending)
 	defer cutOff()
-	begin := now()
+	begin := cycle.begin
 	p := &openPool{
 		load:  l,
 		cycle: cycle,

@@ -28,7 +28,7 @@ func loaded(
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l, asked, cycle{&v1.Cycle{Users: 100}, 1, test}
+	return l, asked, cycle{&v1.Cycle{Users: 100}, 1, now(), test}
 }
 
 // sums are all arrivals that were reported.

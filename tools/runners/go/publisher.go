@@ -26,7 +26,7 @@ type eventStream = v1.RunnerService_PublishEventsClient
 // orders receives what comes back on the stream; no method may wait.
 type orders interface {
 	opened()
-	start(cycle uint32)
+	start(cycle *v1.StartCycle)
 	stop(timeout time.Duration)
 	changed(changes []*v1.LoadChange)
 }
@@ -183,7 +183,7 @@ func (p *publisher) answered(
 		fmt.Fprintf(os.Stderr, "events were rejected: %s\n", words)
 	case *v1.PublishEventsResponse_StartCycle:
 		p.out.cycleStarted(message.StartCycle.Cycle)
-		orders.start(message.StartCycle.Cycle)
+		orders.start(message.StartCycle)
 	case *v1.PublishEventsResponse_LoadChanged:
 		orders.changed(message.LoadChanged.Changes)
 	case *v1.PublishEventsResponse_Stop:

@@ -66,6 +66,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -2195,7 +2196,10 @@ func (*RunClosed) Descriptor() ([]byte, []int) {
 type StartCycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The cycle, from 1.
-	Cycle         uint32 `protobuf:"varint,1,opt,name=cycle,proto3" json:"cycle,omitempty"`
+	Cycle uint32 `protobuf:"varint,1,opt,name=cycle,proto3" json:"cycle,omitempty"`
+	// When its load begins, by the clock of the source's machine: the same instant on all agents of a
+	// run with several. At once if it is missing, or not within a few seconds of now.
+	BeginTime     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=begin_time,json=beginTime,proto3" json:"begin_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2235,6 +2239,13 @@ func (x *StartCycle) GetCycle() uint32 {
 		return x.Cycle
 	}
 	return 0
+}
+
+func (x *StartCycle) GetBeginTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.BeginTime
+	}
+	return nil
 }
 
 // Let users finish their iteration, then finish.
@@ -2287,7 +2298,7 @@ var File_loadgrpc_v1_runner_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\n" +
-	"\x18loadgrpc/v1/runner.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"a\n" +
+	"\x18loadgrpc/v1/runner.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\x1a\x15loadgrpc/v1/run.proto\"a\n" +
 	"\x14GetAssignmentRequest\x12-\n" +
 	"\x06source\x18\x01 \x01(\v2\x15.loadgrpc.v1.SourceIdR\x06source\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\"P\n" +
@@ -2445,10 +2456,12 @@ const file_loadgrpc_v1_runner_proto_rawDesc = "" +
 	"\tcommitted\x18\x01 \x01(\x04R\tcommitted\x12\x1a\n" +
 	"\brejected\x18\x02 \x01(\x04R\brejected\x12\x12\n" +
 	"\x04lost\x18\x03 \x01(\x04R\x04lost\"\v\n" +
-	"\tRunClosed\"\"\n" +
+	"\tRunClosed\"]\n" +
 	"\n" +
 	"StartCycle\x12\x14\n" +
-	"\x05cycle\x18\x01 \x01(\rR\x05cycle\"D\n" +
+	"\x05cycle\x18\x01 \x01(\rR\x05cycle\x129\n" +
+	"\n" +
+	"begin_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\"D\n" +
 	"\x04Stop\x12<\n" +
 	"\fstop_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vstopTimeout2\xc3\x01\n" +
 	"\rRunnerService\x12V\n" +
@@ -2509,7 +2522,8 @@ var file_loadgrpc_v1_runner_proto_goTypes = []any{
 	(*HitBlock)(nil),              // 36: loadgrpc.v1.HitBlock
 	(*TestBlock)(nil),             // 37: loadgrpc.v1.TestBlock
 	(*ExceptionInfo)(nil),         // 38: loadgrpc.v1.ExceptionInfo
-	(*Parameter)(nil),             // 39: loadgrpc.v1.Parameter
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(*Parameter)(nil),             // 40: loadgrpc.v1.Parameter
 }
 var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	6,  // 0: loadgrpc.v1.GetAssignmentRequest.source:type_name -> loadgrpc.v1.SourceId
@@ -2551,17 +2565,18 @@ var file_loadgrpc_v1_runner_proto_depIdxs = []int32{
 	16, // 36: loadgrpc.v1.PublishEventsResponse.load_changed:type_name -> loadgrpc.v1.LoadChanged
 	33, // 37: loadgrpc.v1.LoadChanged.changes:type_name -> loadgrpc.v1.LoadChange
 	21, // 38: loadgrpc.v1.SourceOpened.limits:type_name -> loadgrpc.v1.Limits
-	30, // 39: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
-	39, // 40: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	0,  // 41: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
-	7,  // 42: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
-	1,  // 43: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
-	15, // 44: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
-	43, // [43:45] is the sub-list for method output_type
-	41, // [41:43] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	39, // 39: loadgrpc.v1.StartCycle.begin_time:type_name -> google.protobuf.Timestamp
+	30, // 40: loadgrpc.v1.Stop.stop_timeout:type_name -> google.protobuf.Duration
+	40, // 41: loadgrpc.v1.Assignment.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	0,  // 42: loadgrpc.v1.RunnerService.GetAssignment:input_type -> loadgrpc.v1.GetAssignmentRequest
+	7,  // 43: loadgrpc.v1.RunnerService.PublishEvents:input_type -> loadgrpc.v1.PublishEventsRequest
+	1,  // 44: loadgrpc.v1.RunnerService.GetAssignment:output_type -> loadgrpc.v1.GetAssignmentResponse
+	15, // 45: loadgrpc.v1.RunnerService.PublishEvents:output_type -> loadgrpc.v1.PublishEventsResponse
+	44, // [44:46] is the sub-list for method output_type
+	42, // [42:44] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_runner_proto_init() }
