@@ -187,7 +187,7 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
 
 
 def until_heartbeat_s(interval_s: float, sent: int) -> float:
-    """How long an agent that has sent so many heartbeats waits until the next."""
+    """How long an agent waits until its next heartbeat, of which it has sent some before."""
     return min(FIRST_HEARTBEAT_S, interval_s) if sent < FIRST_HEARTBEATS else interval_s
 
 
