@@ -130,7 +130,6 @@ def section(found: Encrypted, about_it: str) -> str:
         least = LEAST[what.partition("/")[0]]
         bounds.append(page.Target(f"{what} with mTLS", least, share))
     parts = [
-        "## Encryption",
         about_it,
         WORDS.format(rounds=found.rounds, seconds=found.seconds),
         page.table(["per second", "without", "with mTLS", "share"], rows),
