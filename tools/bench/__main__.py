@@ -103,7 +103,8 @@ PARTS: Final[dict[str, Part]] = {
         lambda cores, asked: arrivals.measure(cores, seconds=asked.seconds),
         arrivals.section,
     ),
-    "encryption": (
+    "encryption": Part(
+        "Encryption",
         lambda cores, asked: encrypted.measure(
             cores, rounds=asked.rounds, seconds=asked.seconds, only=asked.only
         ),
