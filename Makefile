@@ -14,7 +14,7 @@ DEV := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test long oldest tools check lint format protos runners bench faults clean
+.PHONY: help demo test long oldest audit tools check lint format protos runners bench faults clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +36,9 @@ long: $(DEV)  ## what takes long and repeats in breadth what `test` holds: some 
 
 oldest:  ## tests of runner, protocol and store, with the oldest libraries that may be installed
 	PYTHON=$(PYTHON) .ci/oldest $(ARGS)
+
+audit: $(DEV)  ## look up known vulnerabilities of the libraries that are installed: asks PyPI
+	PYTHON=$(PYTHON) .ci/audit $(ARGS)
 
 tools:  ## install the other programs that tests can use (grpcurl, nginx, …) outside of this folder
 	$(PYTHON) tools/toolbox.py

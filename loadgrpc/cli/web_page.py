@@ -307,4 +307,4 @@ def here(*, control: bool) -> BoundPage:
 def _dialled(address: str) -> str:
     """The address at which this machine reaches what listens there."""
     host, colon, port = address.rpartition(":")
-    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host) + colon + port  # noqa: S104
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host) + colon + port  # noqa: S104 - as it listens

@@ -153,7 +153,7 @@ CREDENTIALS = {
 }
 
 
-@pytest.mark.parametrize("way", (WAYS[0], WAYS[2]))
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[2]])
 def test_each_role_may_use_what_the_table_says(way, at_door, monkeypatch, caplog):
     """Every route, with every credential and role: as the methods that it calls say."""
     caplog.set_level(logging.ERROR)

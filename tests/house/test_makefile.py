@@ -9,7 +9,7 @@ import pytest
 
 TARGETS = {
     *("help", "demo", "test", "check", "lint", "format"),
-    *("long", "oldest", "tools", "protos", "runners", "bench", "faults", "clean"),
+    *("long", "oldest", "audit", "tools", "protos", "runners", "bench", "faults", "clean"),
 }
 
 

@@ -90,7 +90,9 @@ class FakeDoor:
         found = self.documents.get(path, {"code": "NOT_FOUND", "message": f"no {path}"})
         if callable(found):
             found = found(parameters, body)
-        status = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400}.get(found.get("code"), 200)
+        status = {"NOT_FOUND": 404, "INVALID_ARGUMENT": 400, "UNAUTHENTICATED": 401}.get(
+            found.get("code"), 200
+        )
         self._answer(request, status, "application/json", json.dumps(found).encode())
 
     def send_stream(self, request: BaseHTTPRequestHandler, path: str) -> None:
