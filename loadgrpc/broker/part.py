@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from loadgrpc.broker.inbox import Source
 from loadgrpc.broker.past import Past
@@ -41,6 +41,10 @@ UNKNOWN_LOSS = "what its runner had not delivered"
 SHORT = 0.9
 """A load that lasted for less of its time than this has ended before it was over."""
 
+COMES_WITHIN_S: Final = 1.0, 10.0
+"""A level that does not last for so long may end before all its users have come; the second, where
+each is a process."""
+
 SPARE_SOURCES: Final = 1_000
 """Sources that a part may have beside those of its users."""
 
@@ -55,6 +59,15 @@ MOST_DRAWN: Final = 2_000_000.0
 
 Key = tuple[str, str]
 """What a part is found by in its run: agent and scenario."""
+
+
+class WantedUsers(NamedTuple):
+    """How many users a level asks for."""
+
+    most: int
+    """At one time."""
+    lasting: int
+    """For long enough that they cannot but come."""
 
 
 @dataclass
@@ -121,8 +134,13 @@ class Part:
 
     @property
     def users(self) -> int:
-        """The users it was to live: those of its largest cycle."""
-        return max(self.scenario.users)
+        """The users it was to run: those of its largest cycle."""
+        return max(self.scenario.users) if self.wanted is None else self.wanted.most
+
+    @property
+    def planned_users(self) -> int:
+        """Those of all its cycles, or the most that its level comes to; 0: what arrivals need."""
+        return self.assignment.planned_users if self.wanted is None else self.wanted.most
 
     def note_users(self, runner_id: str, events: Decoded) -> None:
         """Events of a runner came."""
@@ -131,18 +149,24 @@ class Part:
 
     def user_figures(self, iterations: int) -> UserFigures:
         """Users of all its cycles, given how many `iterations` were started."""
-        planned = self.assignment.planned_users
+        planned = self.planned_users
         if self.scenario.one_user_each:
             reported = sum(source.stored.received > 0 for source in self.sources.values())
-            started = self.past.reported + reported
-            if self.line is not None:  # others come when some have gone
-                started = min(started, planned)
-            return UserFigures(planned=planned, started=started)
+            return self._came(self.past.reported + reported)
         nobody = self.state is AssignmentState.STARTING or not self.sources
         if self.users_told.known or nobody:
-            return UserFigures(planned=planned, started=self.users_told.total)
+            return self._came(self.users_told.total)
         started = min(planned, 1) if iterations else 0
         return UserFigures(planned=planned, started=started, unknown=planned - started)
+
+    def _came(self, started: int) -> UserFigures:
+        """So many of its users were started."""
+        planned, wanted = self.planned_users, self.wanted
+        if wanted is not None:
+            started = min(started, planned)  # others come when some have gone
+            if self.state.final and started >= wanted.lasting:
+                planned = started
+        return UserFigures(planned=planned, started=started)
 
     @functools.cached_property
     def line(self) -> LoadLine | None:
@@ -150,11 +174,23 @@ class Part:
         load = self.scenario.load
         return None if load is None else LoadLine(load, self.changes)
 
+    @functools.cached_property
+    def wanted(self) -> WantedUsers | None:
+        """The users of a load that changes over time, as far as it is known by now."""
+        if self.line is None or self.scenario.is_open:
+            return None
+        place, places = self.assignment.place, self.assignment.places
+        stripe = Stripe(place.agent_index, place.agents)
+        levels = self.line.peak, self.line.lasting(COMES_WITHIN_S[self.scenario.one_user_each])
+        return WantedUsers(*(min(stripe.count(math.floor(each + 0.5)), places) for each in levels))
+
     def change_load(self, changes: tuple[LoadChange, ...]) -> None:
         """Its load was changed live; these are all changes so far."""
         self.changes = changes
-        self.__dict__.pop("line", None)
-        self.__dict__.pop("all_arrivals", None)
+        for made_of_them in ("line", "all_arrivals", "wanted"):
+            self.__dict__.pop(made_of_them, None)
+        if self.wanted is not None:
+            self.users_told.expect(self.wanted.most)
 
     @functools.cached_property
     def all_arrivals(self) -> int:
@@ -315,7 +351,7 @@ class Part:
 
     def hold_back(self, held: HeldBack, now_wall_ns: int) -> None:
         """Its agent says how many users had to wait; no more than there are."""
-        planned = self.assignment.planned_users
+        planned = self.planned_users
         if not self.held_back.waiting:
             self.waiting_since_ns = now_wall_ns
         self.held_back = replace(
@@ -328,7 +364,7 @@ class Part:
         if not held.total:
             return ""
         return (
-            f"{held.total} of {self.assignment.planned_users} users had to wait for others to end:"
+            f"{held.total} of {self.planned_users} users had to wait for others to end:"
             f" agent {self.agent_id} runs at most {held.most} processes at once"
         )
 

@@ -354,8 +354,8 @@ def _users(done: Iterable[Done]) -> model.UserFigures:
 
 
 def _most_users(parts: list[Part]) -> int:
-    """The users that the parts of an agent live in the cycle with most of them."""
-    users = [part.scenario.users for part in parts]
+    """The users that the parts of an agent run in the cycle with most of them."""
+    users = [(part.users,) if part.wanted else part.scenario.users for part in parts]
     return max(sum(row) for row in itertools.zip_longest(*users, fillvalue=0))
 
 

@@ -94,7 +94,7 @@ def from_bytes(
     ]
     changed = log.loads()
     for part in parts:
-        part.changes = changed.get(part.scenario.name, ())
+        part.change_load(changed.get(part.scenario.name, ()))
     run = ActiveRun(stored, parts, request_id=request_id, log=log)
     run.resumed = True
     if kept:

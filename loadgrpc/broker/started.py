@@ -22,13 +22,27 @@ class StartedUsers:
 
     def __init__(self, planned: Sequence[int]) -> None:
         """`planned`: the users of each cycle."""
-        self._planned = planned
+        self._planned = list(planned)
         self._open = {cycle for cycle, users in enumerate(planned, 1) if users}
         """Cycles of which not all users were started."""
         self._told: dict[int, dict[str, int]] = {}
         """By cycle and runner."""
         self._named: dict[int, NDArray[np.bool_]] = {}
         """By cycle: whether an iteration names the user."""
+        self._before = 0
+        """Users of the only cycle that were started when another number was planned."""
+
+    def expect(self, planned: int) -> None:
+        """The load was changed live: this many users are planned now for the only cycle."""
+        self._before = self._of_cycle(1)
+        self._planned[0] = planned
+        if (named := self._named.get(1)) is not None:
+            self._named[1] = np.zeros(planned + 1, bool)
+            both = min(len(named), planned + 1)
+            self._named[1][:both] = named[:both]
+        self._open = {1}
+        if not self._missing(1):
+            self._open.clear()
 
     @property
     def known(self) -> bool:
@@ -84,7 +98,7 @@ class StartedUsers:
         told = sum(self._told.get(cycle, {}).values())
         named = self._named.get(cycle)
         by_name = int(named[1:].sum()) if named is not None else 0  # 0 is nobody
-        return min(max(told, by_name), planned)
+        return min(max(told, by_name, self._before), planned)
 
     def _missing(self, cycle: int) -> int:
         return self._planned[cycle - 1] - self._of_cycle(cycle)

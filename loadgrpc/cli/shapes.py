@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, Final
 
+from loadgrpc.cli import line
 from loadgrpc.cli.values import Value
 from loadgrpc.model import MAX_LEVEL, MAX_LEVELS, Load, LoadUnit, Steps
 
 UNITS: Final = {"users": LoadUnit.USERS, "/s": LoadUnit.ARRIVALS}
+SHAPE_NEWS_S: Final = 2.0
+"""How often it is said how far it is, from then on that it takes so long."""
 
 
 class Shape(Value[Load]):
@@ -43,7 +48,7 @@ def shape_of(text: str) -> Load:
     try:
         found = getattr(importlib.import_module(module), name)
         made: Any = found() if isinstance(found, type) else found
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{text} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(made):
         raise ValueError(f"{text} is neither a function nor a class with __call__(self, second)")  # noqa: TRY004
@@ -59,20 +64,29 @@ def shape_of(text: str) -> Load:
 def _levels(text: str, shape: Callable[[int], Any]) -> tuple[float, ...]:
     """The level of each second, up to its end."""
     levels: list[float] = []
+    due_s = time.monotonic() + SHAPE_NEWS_S
     while True:
         second = len(levels)
+        if time.monotonic() > due_s:
+            due_s = time.monotonic() + SHAPE_NEWS_S
+            line.say(f"--shape: {text} has given the levels of {second} seconds", sys.stderr)
         try:
             level = shape(second)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             why = f"{type(error).__name__}: {error}"
             raise ValueError(f"{text} failed for second {second}: {why}") from error
         if level is None:
             return tuple(levels)
         if second == MAX_LEVELS:
             raise ValueError(f"{text} does not end: it has to return None after {MAX_LEVELS:,} s")
-        if isinstance(level, bool) or not isinstance(level, int | float):
+        if not _is_number(level):
             kind = type(level).__name__
-            raise ValueError(f"{text} returned a {kind} for second {second}, not a number or None")  # noqa: TRY004
+            raise ValueError(f"{text} returned a {kind} for second {second}, not a number or None")
         if not 0 <= level <= MAX_LEVEL:
             raise ValueError(f"{text} returned {level} for second {second}: not a level")
         levels.append(float(level))
+
+
+def _is_number(value: object) -> bool:
+    """Those of NumPy are, too; True is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -45,7 +45,8 @@ class StagedPool(LoadPool):
         share = self._share
         line = self._line()
         seats: dict[int, Strand] = {}
-        strands: list[Strand] = []
+        """Who has each place, or had it last: everybody who is there has one."""
+        come = 0
         step = users[1] - users[0] if len(users) > 1 else 1
         self._cold = share.stripe.count(round(line.peak))
         seating = Seating()
@@ -65,16 +66,16 @@ class StagedPool(LoadPool):
             if fewer:
                 self._wake()
             for place in seating.rise(wanted, is_taken):
-                user = users[0] + len(strands) * step
+                user = users[0] + come * step
                 seats[place] = self._strands.spawn(
                     self._live, plan, user, 0, _at_once, self._stays(place), None, users[place]
                 )
-                strands.append(seats[place])
+                come += 1
             wait_s = seating.look_again_s(since_s, line.next_change_s(since_s))
             self._wait([self.roused], min(wait_s, MOST_WAIT_S))
         self._wanted = 0
         self._wake()
-        self._finish(plan, strands)
+        self._finish(plan, list(seats.values()))
 
     def _wake(self) -> None:
         """Lets users who rest between their iterations see whether they are still wanted."""

@@ -50,6 +50,12 @@ class _Straight:
         root = self.start * self.start + 2 * (self.end - self.start) * n / self.span_s
         return 2 * n / (self.start + math.sqrt(max(root, 0.0)))
 
+    def lasting(self, for_s: float) -> float:
+        if self.span_s < for_s:
+            return 0.0
+        least = min(self.level(0.0), self.level(for_s))
+        return max(least, min(self.level(self.span_s - for_s), self.level(self.span_s)))
+
     def cut(self, first_s: float, last_s: float) -> _Straight:
         return _Straight(self.level(first_s), self.level(last_s), last_s - first_s)
 
@@ -91,6 +97,20 @@ class _Wave:
             else:
                 below = middle
         return max(0.0, periods * self.period_s + below - self.phase_s)
+
+    def lasting(self, for_s: float) -> float:
+        if self.span_s < for_s:
+            return 0.0
+
+        def least(at: float) -> float:
+            if (at + self.phase_s) % self.period_s > self.period_s - for_s:
+                return self.low
+            return min(self.level(at), self.level(at + for_s))
+
+        last_s = self.span_s - for_s
+        crest_s = (self.period_s / 2 - self.phase_s) % self.period_s
+        starts_s = 0.0, last_s, min(max(crest_s - for_s / 2, 0.0), last_s)
+        return max(map(least, starts_s))
 
     def cut(self, first_s: float, last_s: float) -> _Wave:
         return _Wave(self.low, self.high, self.period_s, last_s - first_s, self.phase_s + first_s)
@@ -205,6 +225,13 @@ class LoadLine:
             ),
             default=0.0,
         )
+
+    def lasting(self, for_s: float) -> float:
+        """The highest level that it does not fall below for some time, within one of its pieces.
+
+        A higher one that begins in one piece and ends in the next is not seen.
+        """
+        return max((piece.lasting(for_s) for piece in self._pieces), default=0.0)
 
 
 def _changed(load: Load, changes: Sequence[LoadChange]) -> Iterator[_Piece]:

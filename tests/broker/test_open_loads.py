@@ -263,3 +263,42 @@ def test_arrivals_need_a_process_for_all_users():
         "plan.load",
         "arrivals need all-users mode: use runner_mode all-users",
     )
+
+
+@pytest.mark.parametrize(
+    ("levels", "started", "planned", "code"),
+    [
+        ([(5, 1)], 2, 2, 0),  # it was on its way to four, and was called back
+        ([(5, 1)], 1, 2, 3),
+        ([(8, 6)], 6, 6, 0),
+        ([(8, 6)], 4, 6, 3),
+        ([(9.2, 1)], 3, 3, 0),  # what is over at once may be missed
+        ([], 4, 4, 0),
+        ([], 3, 4, 3),
+    ],
+)
+def test_users_are_planned_as_the_load_was_changed(at_desk, levels, started, planned, code):
+    """One that was lowered before its peak has done all its work; one that was raised has more."""
+
+    async def use(desk):
+        load = stages("ramp 0..4 users in 10s; hold 5s")
+        run = await desk.start("a1", load=load, users=(4,), duration_s=15.0)
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        for at_s, level in levels:
+            desk.clock.advance(at_s)
+            order = LoadOrder(LoadChangeKind.LEVEL, level, LoadUnit.USERS)
+            await change(desk, run, order, f"{at_s}")
+        desk.clock.advance(16)
+        await runner.publish(passed=started, users=started, cycle=1)
+        await runner.ends()
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+
+        assert (summary.users.started, summary.users.planned) == (started, planned)
+        assert summary.verdict.exit_code == code
+        if code:
+            assert f"{started} of {planned} users were started" in summary.verdict.reason
+
+    at_desk(use)

@@ -68,3 +68,18 @@ def test_f23_runners_add_up():
     for runner, number in (("x", 3), ("y", 4), ("x", 2)):
         users.add(runner, told((1, number, number)))
     assert users.total == 7
+
+
+def test_the_number_that_is_planned_may_change():
+    """Those who were started before still were, whether they are named again or not."""
+    users = StartedUsers([4])
+    users.add("r", told((1, 2, 2)))
+    users.expect(2)
+    assert users.total == 2
+    users.expect(8)
+    assert users.total == 2
+    users.add("r", block([1, 2, 3, 7, 8]))
+    assert users.total == 5
+    users.expect(6)
+    users.add("r", told((1, 2, 9)))
+    assert users.total == 6

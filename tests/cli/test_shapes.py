@@ -6,6 +6,8 @@ from loadgrpc.cli.shapes import shape_of
 from loadgrpc.model import Load, LoadUnit, Steps
 
 SHAPES = """
+import numpy as np
+
 class Rush:
     unit = "/s"
     def __call__(self, second):
@@ -22,6 +24,12 @@ def odd(second):
 
 def failing(second):
     return 1 / (2 - second)
+
+def leaving(second):
+    raise SystemExit("enough")
+
+def counted(second):
+    return np.int64(second) if second < 2 else None
 
 nothing = 5
 """
@@ -41,6 +49,7 @@ def test_a_shape_is_asked_for_each_second():
         LoadUnit.ARRIVALS, (Steps((0.0, 2.5, 5.0), 1.0),)
     )
     assert shape_of("shapes_of_test:steady") == Load(LoadUnit.USERS, (Steps((3.0, 3.0), 1.0),))
+    assert shape_of("shapes_of_test:counted").stages == (Steps((0.0, 1.0), 1.0),)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +62,7 @@ def test_a_shape_is_asked_for_each_second():
         ("shapes_of_test:endless", "does not end"),
         ("shapes_of_test:odd", "returned a str for second 0"),
         ("shapes_of_test:failing", "failed for second 2: ZeroDivisionError"),
+        ("shapes_of_test:leaving", "failed for second 0: SystemExit: enough"),
     ],
 )
 def test_what_is_wrong_with_a_shape_is_said(text, why):

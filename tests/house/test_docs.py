@@ -23,6 +23,7 @@ from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import AgentState, AssignmentState, FiringState, RunState, StepState
 from loadgrpc.protocol import status
 from loadgrpc.protocol.rights import RIGHTS
+from loadgrpc.stats import load_text
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -225,3 +226,16 @@ def test_who_may_call_what_is_told():
     told = {f"/{'loadgrpc.v1.' * ('.' not in path)}{path}": role for path, role in found[1:]}
 
     assert told == {path: str(right) for path, right in RIGHTS.items()}
+
+
+def test_loads_that_pages_show_can_be_typed():
+    """Those after `--load`, and those in quotes that begin like a stage."""
+    text = "".join(page.read_text() for page in PAGES)
+    shown = re.findall(r'"load": "([^"…]+)"|--load "([^"…]+)"', text)
+    shown += re.findall(
+        r'`"()([0-9.]+(?:/[sm]| users?) for [^"…]+|(?:step|sine|ramp) [^"…]+)"`', text
+    )
+    assert len(shown) > 20
+    for of_plan, typed in shown:
+        load = load_text.stages(of_plan or typed, lambda _: (1.0,))
+        assert load_text.stages(load_text.text(load)) == load

@@ -72,6 +72,36 @@ def test_levels_follow_the_stages():
     assert line.total == pytest.approx(10 + 20 + 32 + 10)
 
 
+@pytest.mark.parametrize(
+    ("stages", "for_s", "lasts"),
+    [
+        ([Hold(5, 2), Hold(9, 0.5)], 1, 5),
+        ([Ramp(0, 10, 10), Ramp(10, 0, 10)], 1, 9),
+        ([Ramp(0, 10, 0.5), Ramp(10, 0, 0.5)], 1, 0),
+        ([Steps((1, 7, 2), 2)], 2, 7),
+        ([Sine(0, 10, 20, 20)], 2, 9.755),
+        ([Sine(2, 10, 1, 20)], 2, 2),
+    ],
+)
+def test_a_level_that_lasts(stages, for_s, lasts):
+    """A peak that is over at once is none."""
+    assert of(*stages).lasting(for_s) == pytest.approx(lasts, abs=1e-3)
+
+
+@few
+@given(loads, changes, st.sampled_from([0.5, 1.0, 3.0]))
+def test_what_lasts_is_there_for_so_long(load, made, for_s):
+    """At some time the line does not fall below it for that long."""
+    line = LoadLine(load, made)
+    lasts = line.lasting(for_s)
+    step = 0.01
+    at, there_s = 0.0, 0.0
+    while lasts and there_s < for_s - 2 * step:
+        assert at < min(line.duration_s, 60.0)
+        there_s = there_s + step if line.level(at) >= lasts - 0.2 else 0.0
+        at += step
+
+
 @few
 @given(loads, changes)
 def test_the_area_is_that_under_the_level(load, made):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -13,10 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadgrpc.client import Client
-from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit
+from loadgrpc.stats.load_line import LoadLine
+from loadgrpc.stats.load_text import stages
 
 pytestmark = pytest.mark.system
+
+SET_LOAD = "loadgrpc.v1.ControlService/SetLoad"
 
 TEST = """\
 from loadgrpc import TestCase
@@ -28,17 +29,23 @@ class TestPaths(TestCase):
 
     def test_closed(self):
         self.session.get(self.server_url + "/closed")
+
+    def test_who(self):
+        of = self.load_status
+        self.session.get(f"{self.server_url}/{of.user}/{of.iteration}", name="who")
 """
 
 
 class Server:
-    """Counts requests by path, and stands still for a while if it is to.
+    """Counts requests by path, and how many are in flight; each takes some time.
 
-    The stall is counted from the first request.
+    It stands still for a while if it is to, counted from the first request.
     """
 
-    def __init__(self, stall_s=None):
+    def __init__(self, stall_s=None, takes_s=0.0):
         self.counts = {}
+        self.steps = []
+        """When (monotonic) requests came (1) and were answered (-1)."""
         self.asked = threading.Event()
         """Set with the first request."""
         self.first_s = None
@@ -53,10 +60,14 @@ class Server:
                 with server._lock:
                     server.first_s = server.first_s or now_s
                     server.counts[self.path] = server.counts.get(self.path, 0) + 1
+                    server.steps.append((now_s, 1))
                 server.asked.set()
+                time.sleep(takes_s)
                 since_s = now_s - server.first_s
                 if stall_s and stall_s[0] <= since_s < stall_s[1]:
                     time.sleep(stall_s[1] - since_s)
+                with server._lock:
+                    server.steps.append((time.monotonic(), -1))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -72,6 +83,10 @@ class Server:
         self.url = f"http://127.0.0.1:{self._http.server_port}"
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
+    def in_flight(self, at_s):
+        """How many requests were in flight at a time (monotonic)."""
+        return sum(step for when_s, step in self.steps if when_s <= at_s)
+
     def __enter__(self):
         return self
 
@@ -84,13 +99,6 @@ class Server:
 def paths(folder):
     """A test that asks for two paths."""
     (folder / "paths.py").write_text(TEST)
-
-
-async def change(address, run_id):
-    """Doubles the users of a run, by a program."""
-    async with Client.connect(address) as client:
-        order = LoadOrder(LoadChangeKind.LEVEL, 8, LoadUnit.USERS)
-        return await client.set_load(run_id, order)
 
 
 def seconds(text):
@@ -134,8 +142,9 @@ def test_a_stall_is_seen_by_an_open_load_and_hidden_by_a_closed_one(loadgrpc):
     assert seconds(ran.document["hits"]["elapsed"]["max"]) > 0.7
 
 
-def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder):
-    """One of arrivals and one of users: all counts equal the server's, and the log has it all."""
+def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder, tool):
+    """By a stranger and by a person: all counts equal the server's, and the log has it all."""
+    grpcurl = tool("grpcurl")
     begun = cluster(2)
     plan = {
         "scenarios": [
@@ -156,20 +165,60 @@ def test_two_scenarios_are_changed_live_on_two_agents(cluster, loadgrpc, folder)
         run_id = ran.stdout.strip()
         assert server.asked.wait(30)
         broker = ("-b", begun.address)
-        more = asyncio.run(change(begun.address, run_id))
+        order = {"runId": run_id, "requestId": "more", "scenario": "closed", "users": 8}
+        more, again = (
+            subprocess.run(
+                [grpcurl, "-plaintext", "-d", json.dumps(order), begun.address, SET_LOAD],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=True,
+            ).stdout
+            for _ in range(2)
+        )
         faster = loadgrpc("load", run_id, *broker, "--rate", "80/s", "--scenario", "open")
         ended = loadgrpc("attach", run_id, *broker, "--json")
+        shown = loadgrpc("show", run_id, *broker, "--changes").stdout
         counts = dict(server.counts)
     summary = ended.document
     of = {each["name"]: each["iterations"] for each in summary["scenarios"]}
 
     assert faster.code == 0, faster.stderr
     assert "scenario open: load set to 80/s" in faster.stdout
-    assert [each.scenario for each in more] == ["closed"]
+    assert more == again
+    (made,) = json.loads(more)["changes"]
+    assert made["reason"].startswith("scenario closed: load set to 8 users, from ")
+    assert shown.count("load set to 8 users") == shown.count("load set to 80/s") == 1
     assert ended.code == 0, ended.stderr
     assert int(of["open"]["planned"]) == int(of["open"]["started"]) == counts["/open"] > 200
     assert int(of["closed"]["started"]) == counts["/closed"]
     assert int(summary["hits"]["count"]) == sum(counts.values())
+
+
+def test_users_at_the_server_follow_the_level(loadgrpc):
+    """Up, down and up again, within a second; who comes then has a number that nobody had."""
+    text = "ramp 0..50 users in 1.5s; hold 500ms; ramp to 10 users in 1s; hold 1s; 20 users for 1s"
+    line = LoadLine(stages(text))
+    with Server(takes_s=0.1) as server:
+        ran = loadgrpc(
+            *("run", "paths.TestPaths.test_who", "-H", server.url, "--load", text),
+            *("--processes", "2", "--json"),
+        )
+        assert ran.code == 0, ran.stderr
+    summary = ran.document
+    near = [each / 20 - 1 for each in range(41)]
+    for at in range(1, int(20 * line.duration_s)):
+        wanted = [line.users(at / 20 + each) for each in near]
+        seen = server.in_flight(server.first_s + at / 20)
+        assert min(wanted) * 0.6 - 2 <= seen <= max(wanted), f"after {at / 20} s"
+    assert server.in_flight(server.first_s + 60) == 0
+    asked = {tuple(map(int, path.split("/")[1:])) for path in server.counts}
+
+    assert set(server.counts.values()) == {1}
+    assert {user for user, _ in asked} == set(range(1, 61))
+    assert all((user, number - 1) in asked for user, number in asked if number > 1)
+    assert int(summary["iterations"]["started"]) == len(asked)
+    assert summary["users"]["planned"] == summary["users"]["started"] == "50"
 
 
 @pytest.mark.long
