@@ -140,6 +140,7 @@ class Aggregate:
                 self._saturated_ns[cause is Saturation.MACHINE_BUSY] = arrival_ns
             self._add_state(state, min(end_ns - ahead_ns, arrival_ns))
         newest_ns = max(newest_ns, self._add_arrivals(share, events, arrival_ns, ahead_ns))
+        share.add_pools(runner_id, events)
         # A batch that says nothing else is of the time of its arrival.
         newest_ns = min(newest_ns - ahead_ns, arrival_ns) if newest_ns else arrival_ns
         self._add_counters(scenario, events, newest_ns // NS_PER_S)

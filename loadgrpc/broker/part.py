@@ -42,8 +42,8 @@ SHORT = 0.9
 """A load that lasted for less of its time than this has ended before it was over."""
 
 COMES_WITHIN_S: Final = 1.0, 10.0
-"""A level that does not last for so long may end before all its users have come; the second, where
-each is a process."""
+"""A level that is over sooner may have ended before all its users have come; the second is for
+users that are processes."""
 
 SPARE_SOURCES: Final = 1_000
 """Sources that a part may have beside those of its users."""
@@ -160,7 +160,7 @@ class Part:
         return UserFigures(planned=planned, started=started, unknown=planned - started)
 
     def _came(self, started: int) -> UserFigures:
-        """So many of its users were started."""
+        """Its users, given how many were started."""
         planned, wanted = self.planned_users, self.wanted
         if wanted is not None:
             started = min(started, planned)  # others come when some have gone

@@ -160,8 +160,8 @@ class RunResult:
         return replace(
             (share.planned or PlannedTimes()).figures(),
             not_started=self._not_started(parts, done) if run.state.final else (),
-            users=share.arrivals.users,
-            max_users=share.arrivals.max_users,
+            users=sum(users for users, _ in share.pools.values()),
+            max_users=sum(most for _, most in share.pools.values()),
         )
 
     def _not_started(

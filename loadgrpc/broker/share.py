@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from loadgrpc.model import IterationFigures, TestOutcome
+from loadgrpc.protocol.decoded import Decoded
 from loadgrpc.stats.arrival_counts import ArrivalCounts
 from loadgrpc.stats.generator import GeneratorStats
 from loadgrpc.stats.planned_times import PlannedTimes
@@ -52,6 +53,8 @@ class Share:
     """How its processes kept up."""
     arrivals: ArrivalCounts = field(default_factory=ArrivalCounts)
     """What became of its arrivals, of an open load."""
+    pools: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    """Users for them, and how many there may be, as last reported: by runner and process."""
     planned: PlannedTimes | None = None
     """How its iterations with a planned start went. None: none had one."""
 
@@ -81,6 +84,11 @@ class Share:
             late=self.planned.late if self.planned is not None else 0,
         )
 
+    def add_pools(self, runner_id: str, events: Decoded) -> None:
+        """Notes the pools for arrivals of a runner."""
+        for state, _ in events.arrivals:
+            self.pools[runner_id, state.process] = state.users, state.max_users
+
     def merge(self, other: Share) -> None:
         """Adds another share."""
         self.runner_hits.update(other.runner_hits)
@@ -91,6 +99,7 @@ class Share:
         self.active_users.update(other.active_users)
         self.generator.merge(other.generator)
         self.arrivals.merge(other.arrivals)
+        self.pools.update(other.pools)
         if other.planned is not None:
             self.planned_times().merge(other.planned)
 

@@ -19,7 +19,7 @@ from loadgrpc.model import MAX_LEVEL, MAX_LEVELS, Load, LoadUnit, Steps
 
 UNITS: Final = {"users": LoadUnit.USERS, "/s": LoadUnit.ARRIVALS}
 SHAPE_NEWS_S: Final = 2.0
-"""How often it is said how far it is, from then on that it takes so long."""
+"""A shape that takes longer says how far it is, and again after as long."""
 
 
 class Shape(Value[Load]):

@@ -22,7 +22,7 @@ def open_load(text="10/s for 10s"):
     return {"load": load, "users": (100,), "duration_s": load.duration_s}
 
 
-def second(desk, planned, started, *, waiting=0, dropped=0):
+def second(desk, planned, started, *, waiting=0, dropped=0, pool=(0, 0, 0)):
     """What a runner reports of the second before now."""
     batch = runner_pb2.EventBatch()
     event = batch.events.add()
@@ -30,6 +30,7 @@ def second(desk, planned, started, *, waiting=0, dropped=0):
     for name, value in (("planned", planned), ("started", started), ("waiting", waiting)):
         setattr(event.arrivals, name, value)
     event.arrivals.dropped = dropped
+    event.arrivals.process, event.arrivals.users, event.arrivals.max_users = pool
     for _ in range(started):
         batch.events.add().test_success.test = "t"
     return batch
@@ -300,5 +301,26 @@ def test_users_are_planned_as_the_load_was_changed(at_desk, levels, started, pla
         assert summary.verdict.exit_code == code
         if code:
             assert f"{started} of {planned} users were started" in summary.verdict.reason
+
+    at_desk(use)
+
+
+def test_the_pool_is_that_of_all_processes(at_desk):
+    """Also if one of them has nothing to report any more."""
+
+    async def use(desk):
+        run = await desk.start("a1", "a2", **open_load())
+        for agent in ("a1", "a2"):
+            runner = await desk.runner(run, agent)
+            runner.ready(1)
+            await desk.settled()
+            desk.clock.advance(1)
+            await report(desk, runner, second(desk, 5, 5, pool=(1, 2, 4)))
+            await report(desk, runner, second(desk, 5, 5, pool=(2, 1, 3)))
+            desk.clock.advance(1)
+            await report(desk, runner, second(desk, 5, 5, pool=(1, 3, 4)))
+        planned = (await desk.broker.get_summary(run.run_id)).planned
+
+        assert (planned.users, planned.max_users) == (8, 14)
 
     at_desk(use)
