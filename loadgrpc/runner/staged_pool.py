@@ -45,7 +45,7 @@ class StagedPool(LoadPool):
         share = self._share
         line = self._line()
         seats: dict[int, Strand] = {}
-        """Who has each place, or had it last: everybody who is there has one."""
+        """By place, the user that has it or had it last: every user that runs has one."""
         come = 0
         step = users[1] - users[0] if len(users) > 1 else 1
         self._cold = share.stripe.count(round(line.peak))
