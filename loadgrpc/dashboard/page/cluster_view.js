@@ -52,10 +52,10 @@ export class ClusterView {
   async #load() {
     clearTimeout(this.timer);
     try {
-      const [broker, agents, { runs }] = await Promise.all([
+      const [broker, agents, runs] = await Promise.all([
         this.source.broker(),
         this.source.agents(),
-        this.source.runs(),
+        this.source.activeRuns(),
       ]);
       if (this.closed) return;
       this.#draw(

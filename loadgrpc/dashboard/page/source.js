@@ -1,6 +1,7 @@
 // Where the page's documents come from: the broker's web door, or, in a frozen report, the page
 // itself. Rule: nothing else fetches. Every answer is a document of the public protocol.
 
+import { ACTIVE } from "./state.js";
 import { Timeline } from "./timeline.js";
 
 /** An error of the door: what is wrong, and for a wrong plan, in which fields. */
@@ -105,6 +106,11 @@ class Live {
 
   runs() {
     return this.#ask(`runs${query({ limit: MAX_RUNS, figures: 1 })}`);
+  }
+
+  /** The runs that are not over, without figures. */
+  async activeRuns() {
+    return (await this.#ask(`runs${query({ limit: MAX_RUNS, state: ACTIVE })}`)).runs;
   }
 
   run(runId) {

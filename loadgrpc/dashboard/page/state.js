@@ -13,6 +13,8 @@ const VERDICTS = {
   107: "not-loaded",
 };
 const FINAL = ["RUN_STATE_FINISHED", "RUN_STATE_STOPPED", "RUN_STATE_FAILED", "RUN_STATE_EXPIRED"];
+/** The other states, as a list of runs is asked for them. */
+export const ACTIVE = ["scheduled", "queued", "starting", "running", "stopping"];
 
 /** Whether a run is over. */
 export function isOver({ state }) {
