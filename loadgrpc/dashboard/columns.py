@@ -32,16 +32,15 @@ def _time(which: str, at: str) -> Callable[[HitFigures], Number]:
     return lambda hits: rounded(_times(hits, which, at))
 
 
-_ELAPSED: Final = ("min", "p50", "p90", "p95", "p99", "max")
-_RESPONSE: Final = ("p50", "p90", "p95", "p99")
+_POINTS: Final = ("p50", "p90", "p95", "p99")
 OF_HITS: Final[dict[str, Callable[[HitFigures], Number]]] = {
     "hits.count": lambda hits: hits.count,
     "hits.failed": lambda hits: hits.failed,
     "hits.rate": lambda hits: rounded(hits.rate),
     "hits.bytesSent": lambda hits: rounded(hits.bytes_sent),
     "hits.bytesReceived": lambda hits: rounded(hits.bytes_received),
-    **{f"hits.elapsed.{at}": _time("elapsed", at) for at in _ELAPSED},
-    **{f"hits.response.{at}": _time("response", at) for at in _RESPONSE},
+    **{f"hits.elapsed.{at}": _time("elapsed", at) for at in _POINTS},
+    **{f"hits.response.{at}": _time("response", at) for at in _POINTS},
 }
 OF_SERIES: Final = (
     *("hits.count", "hits.failed"),
@@ -55,7 +54,6 @@ OF_WINDOW: Final[dict[str, Callable[[TimelineWindow], Number]]] = {
     "dropped": lambda window: window.dropped,
     "waiting": lambda window: window.waiting,
     "late": lambda window: window.late,
-    "lag.p50": lambda window: None if window.lag is None else rounded(window.lag.p50_ns),
     "lag.p99": lambda window: None if window.lag is None else rounded(window.lag.p99_ns),
     "lag.max": lambda window: None if window.lag is None else rounded(window.lag.max_ns),
 }
@@ -78,7 +76,6 @@ def columns_of(
     """
     found = {
         **_spans(windows),
-        "closed": all(each.closed for each in windows),
         "columns": _filled(
             {
                 **{path: [of(each.hits) for each in windows] for path, of in OF_HITS.items()},

@@ -4,13 +4,12 @@
 import { Chart } from "./chart.js";
 import { ChartGroup } from "./chart_group.js";
 import { el } from "./element.js";
-import { duration, percent, rate, size } from "./figures.js";
+import { duration, rate, size } from "./figures.js";
 import { Heat } from "./heat.js";
 import { limitsOf } from "./limits.js";
 import { oneLine } from "./text.js";
-import { tickNumber, tickShare, tickSize, tickTime } from "./ticks.js";
+import { tickNumber, tickSize, tickTime } from "./ticks.js";
 
-const share = (value) => percent(value, 1);
 const users = (value) => String(value);
 const bytes = (value) => `${size(Math.round(value))}/s`;
 
@@ -49,7 +48,7 @@ const CHARTS = [
     hint: "from the actual start",
     format: duration,
     tick: tickTime,
-    if: (timeline) => timeline.has("hits.response.max"),
+    if: (timeline) => timeline.has("hits.response.p99"),
     lines: [
       { label: "p50", colour: "--teal", of: (timeline) => timeline.of("hits.elapsed.p50") },
       { label: "p90", colour: "--blue", of: (timeline) => timeline.of("hits.elapsed.p90") },
@@ -163,16 +162,6 @@ const CHARTS = [
       { label: "p99", colour: "--violet", of: (timeline) => timeline.of("lag.p99") },
       { label: "largest", colour: "--quiet", of: (timeline) => timeline.of("lag.max") },
     ],
-  },
-  {
-    id: "cpu",
-    title: "CPU of the load generator",
-    hint: "of the cores it can use",
-    format: share,
-    tick: tickShare,
-    whole: true,
-    if: (timeline) => timeline.has("cpu"),
-    lines: [{ label: "busiest process", colour: "--violet", of: (timeline) => timeline.of("cpu") }],
   },
 ];
 

@@ -1,6 +1,6 @@
 // Values at axes: shorter than figures elsewhere, without zeros that say nothing.
 
-import { duration, percent, significant, size } from "./figures.js";
+import { duration, significant, size } from "./figures.js";
 
 const ZEROS = /\.0+(?= |$)|(\.\d*?[1-9])0+(?= |$)/u;
 
@@ -18,9 +18,4 @@ export function tickNumber(value) {
 /** `200 kB`. */
 export function tickSize(value) {
   return size(Math.round(value)).replace(ZEROS, "$1");
-}
-
-/** `40 %` of a share from 0 to 1. */
-export function tickShare(value) {
-  return percent(value, 1).replace(ZEROS, "$1");
 }

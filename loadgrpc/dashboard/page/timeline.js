@@ -4,11 +4,11 @@
 
 import { epochMs, nanoseconds } from "./figures.js";
 
-const TIMES = ["min", "p50", "p90", "p95", "p99", "max"];
+const TIMES = ["p50", "p90", "p95", "p99"];
 const COUNTS = ["users", "planned", "started", "dropped", "waiting", "late"];
 const MAX_FILLED = 600;
 /** Paths whose value is null, not 0, in a window without anything. */
-const ABSENT = /elapsed|response|lag|cpu/;
+const ABSENT = /elapsed|response|lag/;
 
 /** How each column is read from a window; the path is that of the field. */
 const READ = {
@@ -17,13 +17,13 @@ const READ = {
   "hits.rate": (window) => Number(window.hits?.rate ?? 0),
   "hits.bytesSent": (window) => Number(window.hits?.bytesSent ?? 0),
   "hits.bytesReceived": (window) => Number(window.hits?.bytesReceived ?? 0),
-  cpu: (window) => (Number.isFinite(window.cpu) ? window.cpu : null),
+  "lag.p99": (window) => time(window.lag, "p99"),
+  "lag.max": (window) => time(window.lag, "max"),
 };
 for (const each of COUNTS) READ[each] = (window) => Number(window[each] ?? 0);
 for (const each of TIMES) {
   READ[`hits.elapsed.${each}`] = (window) => time(window.hits?.elapsed, each);
   READ[`hits.response.${each}`] = (window) => time(window.hits?.response, each);
-  READ[`lag.${each}`] = (window) => time(window.lag, each);
 }
 const PATHS = Object.keys(READ);
 
