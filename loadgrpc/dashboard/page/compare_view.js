@@ -77,7 +77,7 @@ export class CompareView {
     const seconds = Math.max(...summaries.map(lengthOf), 1);
     const resolution = resolutionFor(seconds);
     const timelines = await Promise.all(
-      runIds.map((runId) => source.timeline(runId, { resolution })),
+      runIds.map((runId) => source.timeline(runId, { resolution, plain: true })),
     );
     const told = el("div");
     const report = source.frozen
