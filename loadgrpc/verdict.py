@@ -33,6 +33,11 @@ NAMES: Final = {
 """What the verdict on a run is called, by its exit code."""
 
 
+def name(exit_code: int) -> str:
+    """What a verdict is called: `passed`, or `exit 8` of one that is newer than this version."""
+    return NAMES.get(exit_code, f"exit {exit_code}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What is known of a run. Each is a sentence when it is the case, and empty when not."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from loadgrpc import verdict
 from loadgrpc.cli.figures import ago, cells, duration, rate, shorten
 from loadgrpc.cli.line import Line, Style
-from loadgrpc.cli.runs import VERDICTS
 from loadgrpc.cli.table import text_table
 from loadgrpc.model import Campaign, CampaignState, StepResult, StepState, StepStatus, hyphened
 from loadgrpc.text import counted, one_line
@@ -99,8 +99,7 @@ def _counts(campaign: Campaign) -> str:
 def _judged(status: StepStatus) -> str:
     if status.result is None or status.result.verdict is None:
         return hyphened(status.state.name)
-    code = status.result.verdict.exit_code
-    return VERDICTS.get(code, f"exit {code}")
+    return verdict.name(status.result.verdict.exit_code)
 
 
 Figure = Callable[[StepResult], str]
@@ -165,9 +164,7 @@ def table(campaigns: Sequence[Campaign], *, now_ns: int, width: int) -> list[Lin
             [
                 campaign.campaign_id,
                 hyphened(campaign.state.name),
-                "-"
-                if judged is None
-                else VERDICTS.get(judged.exit_code, f"exit {judged.exit_code}"),
+                "-" if judged is None else verdict.name(judged.exit_code),
                 ago(now_ns - campaign.create_time_ns),
                 f"{over} of {counted(len(campaign.steps), 'step')} over",
                 one_line(campaign.spec.label),

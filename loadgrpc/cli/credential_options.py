@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from loadgrpc.cli.failure import Failure
+from loadgrpc.cli.together import together
 
 if TYPE_CHECKING:
     from loadgrpc.certs import TlsChoice
@@ -33,9 +34,7 @@ _META: Final = "loadgrpc.credentials"
 
 def tls(command: F) -> F:
     """`--tls-dir` and those of single files."""
-    for option in reversed(_TLS_OPTIONS):
-        command = option(command)
-    return command
+    return together(*_TLS_OPTIONS)(command)
 
 
 def of_clients(command: F) -> F:

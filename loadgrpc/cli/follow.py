@@ -81,28 +81,23 @@ async def follow(
     interrupts.bear(max(len(stops) + 1 - interrupts.count, 1))
     news = asyncio.Event()
     display.update(run)
-    watch = asyncio.create_task(_watch(client, run, display, news, patience_s, keys))
-    stopping = [
-        asyncio.create_task(
-            _stop(client, run.run_id, interrupts, display, row, patience_s=patience_s)
-        )
-        for row in stops
-    ]
     free = asyncio.Event()
     free.set()
-    drawing = asyncio.create_task(_draw(display, news, free, redraw_s))
-    asking = [
-        asyncio.create_task(_ask(each, run.run_id, interrupts, display, free, keys))
-        for each in [prompt]
-        if each is not None
+    watch = asyncio.create_task(_watch(client, run, display, news, patience_s, keys))
+    others = [
+        *(
+            _stop(client, run.run_id, interrupts, display, row, patience_s=patience_s)
+            for row in stops
+        ),
+        _draw(display, news, free, redraw_s),
     ]
-    steering = (
-        [asyncio.create_task(keys.steer(client, run, interrupts, display))]
-        if keys is not None
-        else []
-    )
+    if prompt is not None:
+        others.append(_ask(prompt, run.run_id, interrupts, display, free, keys))
+    if keys is not None:
+        others.append(keys.steer(client, run, interrupts, display))
+    tasks = {watch, *map(asyncio.create_task, others)}
     try:
-        waiting = {watch, drawing, *stopping, *asking, *steering}
+        waiting = tasks
         while not watch.done():
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {watch}:
@@ -110,9 +105,9 @@ async def follow(
         return watch.result()
     finally:
         interrupts.ctrl_c = None
-        for task in (watch, drawing, *stopping, *asking, *steering):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(watch, drawing, *stopping, *asking, *steering, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def summary_of(

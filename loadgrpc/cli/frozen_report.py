@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from loadgrpc.cli.outputs import Asked
     from loadgrpc.client import Client
 
-MAX_RUNS: Final = 5
 OF_ONE: Final = ("markdown", "csv")
 """Outputs that have one run."""
 
@@ -76,6 +75,8 @@ def _specs(run_ids: tuple[str, ...], paths: dict[str, str | None]) -> list[tuple
     Raises:
         Failure: these runs cannot be in such a report.
     """
+    from loadgrpc.dashboard.gathered import MAX_RUNS  # noqa: PLC0415 - with gRPC, which is heavy
+
     if len(run_ids) > MAX_RUNS:
         raise Failure(f"a report has at most {MAX_RUNS} runs, not {len(run_ids)}")
     for name in OF_ONE:
@@ -89,19 +90,18 @@ async def _write(client: Client, run_ids: tuple[str, ...], outputs: list[Asked])
     """Writes the report; a sentence for each file that could not be written."""
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.outputs import write  # noqa: PLC0415
-    from loadgrpc.client import RunResults  # noqa: PLC0415
+    from loadgrpc.dashboard.gathered import gathered  # noqa: PLC0415
     from loadgrpc.dashboard.report_output import HtmlReport  # noqa: PLC0415
 
     ids = await _named(client, run_ids)
-    summaries = [await client.get_summary(each) for each in ids]
-    going_on = [each.run_id for each in summaries if not each.state.final]
+    runs = await gathered(client, ids)
+    going_on = [each.summary.run_id for each in runs.results if not each.summary.state.final]
     if going_on and (wrong := [each.option for each in outputs if each.name in OF_ONE]):
         raise Failure(f"run {going_on[0]} is not over, which {wrong[0]} needs")
-    first, *others = (RunResults(client, each) for each in summaries)
-    comparisons = await client.compare_runs(ids) if others and not going_on else []
+    first, *others = runs.results
     for each in outputs:
         if isinstance(each.output, HtmlReport):
-            each.output.others, each.output.comparisons = others, comparisons
+            each.output.others, each.output.comparisons = others, runs.comparisons
     return await write(outputs, first, lambda text: line.say(text, sys.stderr))
 
 

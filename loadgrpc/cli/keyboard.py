@@ -67,9 +67,7 @@ class Keyboard:
     def take(self) -> None:
         """Keys are pressed from now on; in the background, when it is the foreground again."""
         loop = asyncio.get_running_loop()
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        self._look_no_more()
         if self._modes is not None:
             return
         if not in_foreground(self._stdin):
@@ -88,9 +86,7 @@ class Keyboard:
 
     def let_go(self) -> None:
         """The terminal is as it was found, until it is taken again."""
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+        self._look_no_more()
         if self._modes is None:
             return
         asyncio.get_running_loop().remove_reader(self._stdin)
@@ -98,6 +94,11 @@ class Keyboard:
         with suppress(termios.error):  # the terminal is gone
             if in_foreground(self._stdin):  # or else it is another's, and this would stop us
                 termios.tcsetattr(self._stdin, termios.TCSANOW, modes)
+
+    def _look_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
     def _read(self) -> None:
         if not in_foreground(self._stdin):

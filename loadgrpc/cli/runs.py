@@ -26,8 +26,6 @@ OWNER_CHARS = 128
 
 ROOMY: Final = 100
 """Columns that all of the table takes."""
-VERDICTS: Final = verdict.NAMES
-"""What a verdict is called, by its exit code."""
 STATES: Final = tuple(
     word for word, _ in sorted(words_of(RunState).items(), key=lambda each: each[1].final)
 )
@@ -53,7 +51,7 @@ STATES: Final = tuple(
 @click.option(
     "--verdict",
     "verdicts",
-    type=click.Choice(list(VERDICTS.values())),
+    type=click.Choice(list(verdict.NAMES.values())),
     multiple=True,
     help="Only runs that are over and got this verdict; repeatable.",
 )
@@ -101,7 +99,7 @@ def command(
     from loadgrpc.text import one_line  # noqa: PLC0415
 
     wanted = [RunState[name.upper()] for name in states]
-    codes = [code for code, name in VERDICTS.items() if name in verdicts]
+    codes = [code for code, name in verdict.NAMES.items() if name in verdicts]
 
     async def newest(client: Client) -> tuple[list[Run], bool, str]:
         runs, more = await take(
@@ -164,7 +162,7 @@ def judged(run: Run) -> str:
     """The verdict of a run in a word: `passed`, `failed`; `-` for an active one."""
     if run.verdict is None:
         return "-"
-    return VERDICTS.get(run.verdict.exit_code, f"exit {run.verdict.exit_code}")
+    return verdict.name(run.verdict.exit_code)
 
 
 def troubled(runs: list[Run]) -> list[Line]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from loadgrpc import verdict
 from loadgrpc.cli.figures import ago, clock
 from loadgrpc.cli.line import Line
-from loadgrpc.cli.runs import VERDICTS
 from loadgrpc.cli.table import text_table
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Firing, FiringState, Schedule, hyphened
@@ -81,5 +81,5 @@ def local(schedule: Schedule, wall_ns: int) -> str:
 def outcome(firing: Firing) -> str:
     """What came of a firing, in a word."""
     if firing.state is FiringState.OVER and firing.verdict is not None:
-        return VERDICTS.get(firing.verdict.exit_code, f"exit {firing.verdict.exit_code}")
+        return verdict.name(firing.verdict.exit_code)
     return hyphened(firing.state.name)

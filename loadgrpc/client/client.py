@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
@@ -96,7 +97,7 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
         self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
-        self.raw = RawCalls(channel)
+        self.raw = RawCalls(self._control)
         self.schedules = ScheduleCalls(channel)
         self.campaigns = CampaignCalls(channel)
         self.access = AccessCalls(channel)
@@ -217,29 +218,13 @@ class Client:
         beginning. `windows`: each that closes from now on comes too.
         """
         request = control_pb2.WatchRunRequest(run_id=run_id, after=after, windows=windows)
-        call = self._control.WatchRun(request)
-        try:
-            async for response in call:
+        async with aclosing(self.raw.watch(request)) as responses:
+            async for response in responses:
                 yield progress.news_from_proto(response)
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error) from error
-        finally:
-            call.cancel()
 
     async def list_changes(self, run_id: str) -> list[Change]:
         """The log of a run: what happened to it up to now, in order."""
-        changes = []
-        call = self._control.WatchRun(control_pb2.WatchRunRequest(run_id=run_id, after=0))
-        try:
-            async for response in call:
-                if not response.HasField("change"):
-                    break  # figures: what follows has not happened yet
-                changes.append(progress.change_from_proto(response.change))
-        except grpc.aio.AioRpcError as error:
-            raise status.from_rpc_error(error) from error
-        finally:
-            call.cancel()
-        return changes
+        return [progress.change_from_proto(each) for each in await self.raw.changes(run_id)]
 
     async def stop_run(self, run_id: str, mode: StopMode = StopMode.GRACEFUL) -> Run:
         """Stops a run; repeating it, or stopping a run that is over, changes nothing."""

@@ -6,6 +6,7 @@ Rule: nothing is converted, so that a document has every field that the broker h
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import grpc.aio
@@ -18,8 +19,8 @@ from loadgrpc.v1 import control_pb2, control_pb2_grpc
 class RawCalls:
     """See the module. Every method raises errors of `loadgrpc.errors`, as those of `Client`."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._control = control_pb2_grpc.ControlServiceStub(channel)
+    def __init__(self, control: control_pb2_grpc.ControlServiceStub) -> None:
+        self._control = control
 
     async def call(self, name: str, request: Any) -> Any:
         """The answer to a request; `name` is that of the method, such as `GetRun`."""
@@ -53,3 +54,14 @@ class RawCalls:
             raise status.from_rpc_error(error) from error
         finally:
             call.cancel()
+
+    async def changes(self, run_id: str) -> list[control_pb2.Change]:
+        """The log of a run: what happened to it up to now, in order."""
+        found = []
+        request = control_pb2.WatchRunRequest(run_id=run_id, after=0)
+        async with aclosing(self.watch(request)) as responses:
+            async for response in responses:
+                if not response.HasField("change"):
+                    break  # figures: what follows has not happened yet
+                found.append(response.change)
+        return found

@@ -18,6 +18,7 @@ from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import RunState, words_of
 
 M = TypeVar("M", bound=Message)
+W = TypeVar("W", timestamp_pb2.Timestamp, duration_pb2.Duration)
 
 MAX_BODY_BYTES: Final = 1 << 20
 MAX_QUERY_VALUES: Final = 200
@@ -35,9 +36,6 @@ class Query:
             if name not in known:
                 there = f"; there are {', '.join(known)}" if known else ""
                 raise wrong(name, f"is not known here{there}")
-
-    def __str__(self) -> str:
-        return str(self._values)
 
     def text(self, name: str, default: str = "") -> str:
         """A text."""
@@ -78,25 +76,20 @@ class Query:
 
     def moment(self, name: str) -> timestamp_pb2.Timestamp | None:
         """A time, such as 2030-01-31T03:00:00Z."""
-        if name not in self._values:
-            return None
-        found = timestamp_pb2.Timestamp()
-        try:
-            found.FromJsonString(self._values[name])
-        except ValueError:
-            raise wrong(name, "must be a time such as 2030-01-31T03:00:00Z") from None
-        return found
+        return self._read(name, timestamp_pb2.Timestamp(), "a time such as 2030-01-31T03:00:00Z")
 
     def duration(self, name: str) -> duration_pb2.Duration | None:
         """A time span, such as 10s."""
+        return self._read(name, duration_pb2.Duration(), "a number of seconds such as 10s")
+
+    def _read(self, name: str, message: W, what: str) -> W | None:
         if name not in self._values:
             return None
-        found = duration_pb2.Duration()
         try:
-            found.FromJsonString(self._values[name])
+            message.FromJsonString(self._values[name])
         except ValueError:
-            raise wrong(name, "must be a number of seconds such as 10s") from None
-        return found
+            raise wrong(name, f"must be {what}") from None
+        return message
 
     def states(self, name: str) -> list[int]:
         """States of runs, by their names, such as running."""

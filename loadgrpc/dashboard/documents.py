@@ -1,7 +1,7 @@
 """Documents on their way out: messages as JSON, packed where that pays, made once for many.
 
-Rule: a document is what `--json` prints of the same message. Large ones are made in a thread: while
-a broker's own loop serves the page, what is reported does not wait for it.
+Rule: a document is what `--json` prints of the same message. Large ones are made in a thread, and
+packed in one: while a broker's own loop serves the page, what is reported does not wait for it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -21,6 +21,8 @@ from starlette.responses import Response
 from loadgrpc.errors import NotAllowed
 from loadgrpc.protocol.document import as_document
 
+FRESH_S: Final = 1.0
+"""How old a document may be that many ask for: figures are made once a second."""
 LARGE_BYTES: Final = 20_000
 """Messages from this size on are made into documents in a thread."""
 PACKED_FROM: Final = 2_000
@@ -56,15 +58,27 @@ async def document_of(message: Message, shape: Callable[[Any], object] | None = 
     return await asyncio.to_thread(make)
 
 
-async def packed_response(request: Request, body: bytes) -> Response:
-    """A document as an answer to this request."""
-    accepts = "gzip" in request.headers.get("accept-encoding", "")
-    headers = {"Vary": "Accept-Encoding"}
-    if not accepts or len(body) < PACKED_FROM:
-        return Response(body, media_type=JSON, headers=headers)
-    packed = await asyncio.to_thread(gzip.compress, body, PACKING_LEVEL)
-    headers["Content-Encoding"] = "gzip"
-    return Response(packed, media_type=JSON, headers=headers)
+class Document:
+    """A document as an answer to many: packed when the first of them wants it so, and once."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._packing: asyncio.Task[bytes] | None = None
+
+    async def response(self, request: Request) -> Response:
+        """The answer to a request."""
+        accepts = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Vary": "Accept-Encoding"}
+        if not accepts or len(self.body) < PACKED_FROM:
+            return Response(self.body, media_type=JSON, headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return Response(await self._packed(), media_type=JSON, headers=headers)
+
+    async def _packed(self) -> bytes:
+        if self._packing is None:
+            packing = asyncio.to_thread(gzip.compress, self.body, PACKING_LEVEL)
+            self._packing = asyncio.create_task(packing)
+        return await asyncio.shield(self._packing)  # others wait for it, too
 
 
 class Shared:
@@ -72,10 +86,10 @@ class Shared:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._made: OrderedDict[object, tuple[float, asyncio.Task[bytes]]] = OrderedDict()
+        self._made: OrderedDict[object, tuple[float, asyncio.Task[Document]]] = OrderedDict()
 
-    async def get(self, key: object, fresh_s: float, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The document for this key, at most this old; errors are those of `make`.
+    async def get(self, key: object, make: Callable[[], Awaitable[bytes]]) -> Document:
+        """The document for this key, at most FRESH_S old; errors are those of `make`.
 
         If whoever has asked first is not known to the broker any more, it is made again.
         """
@@ -84,8 +98,8 @@ class Shared:
                 break
             with suppress(NotAllowed):
                 return await asyncio.shield(found[1])
-        task = asyncio.ensure_future(_awaited(make))
-        self._made[key] = (self._now() + fresh_s, task)
+        task = asyncio.ensure_future(_document(make))
+        self._made[key] = (self._now() + FRESH_S, task)
         self._made.move_to_end(key)
         while len(self._made) > MAX_KEPT:
             self._made.popitem(last=False)
@@ -96,14 +110,9 @@ class Shared:
         self._made.clear()
 
 
-async def _awaited(make: Callable[[], Awaitable[bytes]]) -> bytes:
-    return await make()
+async def _document(make: Callable[[], Awaitable[bytes]]) -> Document:
+    return Document(await make())
 
 
-def _failed(task: asyncio.Task[bytes]) -> bool:
+def _failed(task: asyncio.Task[Document]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
-
-
-def key_of(path: str, query: Mapping[str, str] | str) -> object:
-    """What tells requests apart."""
-    return path, str(query)

@@ -16,9 +16,8 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from loadgrpc.dashboard.documents import json_response
 from loadgrpc.dashboard.login_check import FOR_ALL
-from loadgrpc.dashboard.refusal import TurnedAway, answer
+from loadgrpc.dashboard.refusal import TurnedAway, refused
 
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -62,7 +61,7 @@ class HostCheck:
         try:
             self.check(scope["method"], scope["path"], Headers(scope=scope))
         except TurnedAway as error:
-            await json_response(*reversed(answer(error)))(scope, receive, with_headers)
+            await refused(error)(scope, receive, with_headers)
             return
         await self._app(scope, receive, with_headers)
 

@@ -12,11 +12,9 @@ from contextlib import suppress
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from loadgrpc.dashboard.documents import json_response
-from loadgrpc.dashboard.refusal import TurnedAway, answer
+from loadgrpc.dashboard.refusal import TurnedAway, answer, refused
 from loadgrpc.dashboard.shared_watch import AGAIN, event
 from loadgrpc.dashboard.viewer import VIEWER, Viewer, viewer_of
 from loadgrpc.dashboard.viewers import Viewers
@@ -138,15 +136,6 @@ def may_call(caller: Caller | None, *, control: bool) -> list[str]:
     if not control:
         role = min(role, Role.WATCH)
     return sorted(method for method, right in _RIGHTS.items() if right.includes(role))
-
-
-def refused(error: LoadgrpcError | TurnedAway) -> Response:
-    """The answer to somebody who is not let in."""
-    http, document = answer(error)
-    response = json_response(document, http)
-    if http == 401:  # noqa: PLR2004 - see HTTP
-        response.headers["WWW-Authenticate"] = 'Bearer realm="loadgrpc"'
-    return response
 
 
 def _goes_on(message: Message) -> bool:

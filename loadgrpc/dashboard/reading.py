@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,21 +20,14 @@ from starlette.responses import Response
 from loadgrpc.client import Client
 from loadgrpc.client.results import EventTypes
 from loadgrpc.dashboard.asked import Query, sequence_of
-from loadgrpc.dashboard.documents import (
-    Shared,
-    document_of,
-    key_of,
-    packed_response,
-    text_of,
-)
+from loadgrpc.dashboard.documents import Document, Shared, document_of, text_of
 from loadgrpc.dashboard.event_stream import EventStream
 from loadgrpc.dashboard.shared_watch import SharedWatches
 from loadgrpc.errors import LoadgrpcError
+from loadgrpc.model import RunState
 from loadgrpc.protocol.document import as_document
 from loadgrpc.v1 import control_pb2, run_pb2
 
-FRESH_S: Final = 1.0
-"""How old an answer may be that many ask for: figures are made once a second."""
 MAX_LISTED: Final = 1_000
 PAGE: Final = 500
 MAX_EVENTS: Final = 1_000
@@ -44,10 +38,7 @@ MAX_KEPT_FIGURES: Final = 2_000
 FIGURES_FRESH_S: Final = 2.0
 AT_ONCE: Final = 4
 """Summaries that are asked for at the same time."""
-_FINAL: Final = frozenset(
-    run_pb2.RunState.Value(f"RUN_STATE_{name}")
-    for name in ("FINISHED", "STOPPED", "FAILED", "EXPIRED")
-)
+_FINAL: Final = frozenset(int(each) for each in RunState if each.final)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +71,31 @@ class PageReads:
         """Whether somebody has looked at a run lately."""
         return self.watches.looked_at
 
+    async def _answer(self, request: Request, make: Callable[[], Awaitable[bytes]]) -> Response:
+        """What this makes, for all who ask the same within a moment."""
+        document = await self._shared.get((request.url.path, request.url.query), make)
+        return await document.response(request)
+
+    async def _asked(
+        self, request: Request, name: str, message: Message, part: str = ""
+    ) -> Response:
+        """The answer of the broker to a message, or that field of it."""
+
+        async def make() -> bytes:
+            answer = await self._calls.call(name, message)
+            return await document_of(getattr(answer, part) if part else answer)
+
+        return await self._answer(request, make)
+
     async def broker(self, request: Request) -> Response:
         """GetBroker."""
         Query(request)
-        return await self._answer(request, "GetBroker", control_pb2.GetBrokerRequest())
+        return await self._asked(request, "GetBroker", control_pb2.GetBrokerRequest())
 
     async def agents(self, request: Request) -> Response:
         """ListAgents."""
         Query(request)
-        return await self._answer(request, "ListAgents", control_pb2.ListAgentsRequest())
-
-    async def _answer(self, request: Request, name: str, message: Message) -> Response:
-        """The answer of the broker, as it is."""
-
-        async def make() -> bytes:
-            return await document_of(await self._calls.call(name, message))
-
-        key = key_of(request.url.path, request.url.query)
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._asked(request, "ListAgents", control_pb2.ListAgentsRequest())
 
     async def runs(self, request: Request) -> Response:
         """Runs, newest first."""
@@ -115,12 +113,7 @@ class PageReads:
             page_token=query.text("token"),
         )
         figures = query.flag("figures")
-
-        async def make() -> bytes:
-            return await self._list(wanted, limit, figures=figures)
-
-        key = key_of(request.url.path, request.url.query)
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._answer(request, lambda: self._list(wanted, limit, figures=figures))
 
     async def _list(
         self, wanted: control_pb2.ListRunsRequest, limit: int, *, figures: bool
@@ -178,23 +171,13 @@ class PageReads:
         """A run: GetRun."""
         Query(request)
         wanted = control_pb2.GetRunRequest(run_id=request.path_params["run"])
-
-        async def make() -> bytes:
-            return await document_of((await self._calls.call("GetRun", wanted)).run)
-
-        key = key_of(request.url.path, "")
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._asked(request, "GetRun", wanted, "run")
 
     async def summary(self, request: Request) -> Response:
         """Its summary: GetSummary."""
         Query(request)
         wanted = control_pb2.GetSummaryRequest(run_id=request.path_params["run"])
-
-        async def make() -> bytes:
-            return await document_of((await self._calls.call("GetSummary", wanted)).summary)
-
-        key = key_of(request.url.path, "")
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._asked(request, "GetSummary", wanted, "summary")
 
     async def timeline(self, request: Request) -> Response:
         """Its windows, all of them: GetTimeline."""
@@ -215,25 +198,18 @@ class PageReads:
         async def make() -> bytes:
             return await document_of(await self._calls.timeline(wanted))
 
-        key = key_of(request.url.path, request.url.query)
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._answer(request, make)
 
     async def changes(self, request: Request) -> Response:
         """What has happened to it so far."""
         Query(request)
-        wanted = control_pb2.WatchRunRequest(run_id=request.path_params["run"], after=0)
+        run_id = request.path_params["run"]
 
         async def make() -> bytes:
-            found = []
-            async with aclosing(self._calls.watch(wanted)) as responses:
-                async for response in responses:
-                    if not response.HasField("change"):
-                        break  # what follows has not happened yet
-                    found.append(as_document(response.change))
+            found = [as_document(each) for each in await self._calls.changes(run_id)]
             return text_of({"changes": found})
 
-        key = key_of(request.url.path, "")
-        return await packed_response(request, await self._shared.get(key, FRESH_S, make))
+        return await self._answer(request, make)
 
     async def events(self, request: Request) -> Response:
         """Some of its events: ListEvents."""
@@ -252,7 +228,7 @@ class PageReads:
                 await types.learn(event.event)
                 found.append(types.line(event))
         body = f'{{"events":[{",".join(found)}]}}'.encode("utf-8", "replace")
-        return await packed_response(request, body)
+        return await Document(body).response(request)
 
     async def check(self, request: Request) -> Response:
         """How it is judged: CheckRun."""
@@ -260,7 +236,7 @@ class PageReads:
         wanted = control_pb2.CheckRunRequest(
             run_id=request.path_params["run"], thresholds=query.texts("threshold")
         )
-        return await self._answer(request, "CheckRun", wanted)
+        return await self._asked(request, "CheckRun", wanted)
 
     async def compare(self, request: Request) -> Response:
         """Runs, compared with the first: CompareRuns."""
@@ -268,7 +244,7 @@ class PageReads:
         wanted = control_pb2.CompareRunsRequest(
             run_ids=query.texts("run"), min_effect=query.number("minEffect", 0.0)
         )
-        return await self._answer(request, "CompareRuns", wanted)
+        return await self._asked(request, "CompareRuns", wanted)
 
     async def watch(self, request: Request) -> Response:
         """What happens to it, as it happens: WatchRun."""

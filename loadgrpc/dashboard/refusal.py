@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from starlette.responses import Response
+
 from loadgrpc import errors
+from loadgrpc.dashboard.documents import json_response
 from loadgrpc.errors import (
     InvalidRequest,
     LoadgrpcError,
@@ -59,6 +62,15 @@ def answer(error: TurnedAway | LoadgrpcError) -> tuple[int, dict[str, Any]]:
     found = error.violations if isinstance(error, InvalidRequest) else ()
     fields = [{"field": each.field, "message": each.description} for each in found]
     return http, document(code, error.reason, str(error), fields)
+
+
+def refused(error: TurnedAway | LoadgrpcError) -> Response:
+    """The same as an answer."""
+    http, found = answer(error)
+    response = json_response(found, http)
+    if http == HTTP["UNAUTHENTICATED"]:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="loadgrpc"'
+    return response
 
 
 def document(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from loadgrpc.client import Client, RunResults
+from loadgrpc.client import Client
 from loadgrpc.dashboard.asked import Query
 from loadgrpc.dashboard.frozen import report_of
+from loadgrpc.dashboard.gathered import MAX_RUNS, gathered
 from loadgrpc.dashboard.refusal import wrong
 from loadgrpc.errors import Unavailable
 from loadgrpc.outputs import OutputError
 from loadgrpc.outputs.markdown import markdown
-
-MAX_RUNS: Final = 5
-"""In a report, and on the page."""
 
 
 class ReportFiles:
@@ -31,15 +28,12 @@ class ReportFiles:
         run_ids = list(dict.fromkeys(Query(request, "run").texts("run")))
         if not 1 <= len(run_ids) <= MAX_RUNS:
             raise wrong("run", f"is given {len(run_ids)} times: a report has 1 to {MAX_RUNS} runs")
-        summaries = [await self._client.get_summary(each) for each in run_ids]
-        compared = len(run_ids) > 1 and all(each.state.final for each in summaries)
-        comparisons = await self._client.compare_runs(run_ids) if compared else []
-        results = [RunResults(self._client, each) for each in summaries]
+        runs = await gathered(self._client, run_ids)
         try:
-            text = await report_of(results, comparisons)
+            text = await report_of(runs.results, runs.comparisons)
         except OutputError as error:
             raise Unavailable(str(error)) from error
-        name = "-".join(each.run_id for each in summaries)
+        name = "-".join(each.summary.run_id for each in runs.results)
         return _file(text, "text/html; charset=utf-8", f"{name}.html")
 
     async def markdown(self, request: Request) -> Response:

@@ -33,11 +33,10 @@ from loadgrpc.dashboard.login_check import (
     WEB,
     LoginCheck,
     check_rights,
-    refused,
 )
 from loadgrpc.dashboard.page_files import INDEX, page_files
 from loadgrpc.dashboard.reading import PageInfo, PageReads
-from loadgrpc.dashboard.refusal import DEFECT, TurnedAway, document
+from loadgrpc.dashboard.refusal import DEFECT, TurnedAway, document, refused
 from loadgrpc.dashboard.reports import ReportFiles
 from loadgrpc.dashboard.viewers import Viewers
 from loadgrpc.errors import LoadgrpcError

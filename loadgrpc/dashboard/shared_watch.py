@@ -55,7 +55,6 @@ class SharedWatch:
         self._calls = calls
         self.run_id = run_id
         self._over = over
-        self.viewers = 0
         self._changes: list[bytes] = []
         """As they are sent; the number of each is its place, from 1."""
         self._run = b""
@@ -71,6 +70,11 @@ class SharedWatch:
         """Set when all changes from before this watch are here."""
         self._news: set[asyncio.Event] = set()
         self._task = asyncio.create_task(self._follow())
+
+    @property
+    def viewers(self) -> int:
+        """How many look at it."""
+        return len(self._news)
 
     def close(self) -> None:
         """Ends it."""
@@ -132,7 +136,6 @@ class SharedWatch:
 
         `after`: the last change that it has seen; None: it begins with the run as it is.
         """
-        self.viewers += 1
         news = asyncio.Event()
         self._news.add(news)
         try:
@@ -164,7 +167,6 @@ class SharedWatch:
                     yield b": \n\n"
         finally:
             self._news.discard(news)
-            self.viewers -= 1
 
     def _after(self, place: SeenSoFar) -> Iterator[bytes]:
         """What is new for a viewer, which moves on as it takes it."""

@@ -142,7 +142,7 @@ function unreachable(error) {
 
 async function begin() {
   try {
-    const source = await openSource();
+    const source = openSource();
     source.loggedOut = () => letIn(source).catch(unreachable);
     window.addEventListener("hashchange", show);
     await letIn(source);

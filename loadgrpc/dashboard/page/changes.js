@@ -6,7 +6,8 @@ import { oneLine, word } from "./text.js";
 
 /** The log of a run. */
 export function logTable() {
-  const table = new Table({
+  return new Table({
+    id: "log",
     title: "What happened",
     noun: "entry",
     plural: "entries",
@@ -22,14 +23,12 @@ export function logTable() {
       { title: "what", class: "wide", text: changeText },
     ],
   });
-  table.element.dataset.table = "log";
-  return table;
 }
 
 const AGENT_EVENTS = { UNREACHABLE: "is unreachable", BACK: "is back", LOST: "was lost" };
 
 /** A change of a run as a sentence. */
-export function changeText(change) {
+function changeText(change) {
   const told = [];
   if (change.kind === "CHANGE_KIND_STATE") told.push(word(change.state, "RUN_STATE_"));
   const event = AGENT_EVENTS[change.agentEvent.replace("AGENT_EVENT_", "")];

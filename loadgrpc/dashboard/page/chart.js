@@ -2,7 +2,7 @@
 // the windows in which they did not hold, and marks of what happened. Beneath it, for whoever does
 // not see it, the same as a table.
 
-import { el, say } from "./element.js";
+import { el } from "./element.js";
 import { clock, dateOf, moment, timeOfDay } from "./figures.js";
 import { oneLine } from "./text.js";
 
@@ -65,12 +65,16 @@ export class Chart {
       this.table,
     );
     this.details.addEventListener("toggle", () => this.#tabulate());
-    this.heading = el("span", { class: "chart-title" }, title);
-    this.hint = el("span", { class: "quiet" }, hint);
     this.element = el(
       "figure",
       { class: "chart" },
-      el("figcaption", {}, this.heading, " ", this.hint),
+      el(
+        "figcaption",
+        {},
+        el("span", { class: "chart-title" }, title),
+        " ",
+        el("span", { class: "quiet" }, hint),
+      ),
       this.area,
       this.details,
     );
@@ -179,8 +183,8 @@ export class Chart {
         },
       ],
       hooks: {
-        drawClear: this.heat ? [(plot) => this.heat.paint(plot)] : [],
-        draw: [(plot) => this.#paint(plot)],
+        drawClear: this.heat ? [(plot) => clipped(plot, () => this.heat.paint(plot))] : [],
+        draw: [(plot) => clipped(plot, () => this.#paint(plot))],
         setSelect: [(plot) => this.#selected(plot)],
         setCursor: [(plot) => this.#moved(plot)],
       },
@@ -230,10 +234,6 @@ export class Chart {
   /** Limits, the windows in which they did not hold, and marks. */
   #paint(plot) {
     const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
     for (const { value, text, failed, windows } of this.limits) {
       ctx.fillStyle = `${colour("--bad")}1f`;
       for (const [from, to] of windows) {
@@ -254,7 +254,6 @@ export class Chart {
         [x, bbox.top + bbox.height],
       );
     }
-    ctx.restore();
   }
 
   #moved(plot) {
@@ -343,11 +342,16 @@ export class Chart {
       ),
     );
   }
+}
 
-  /** Says something beside the title. */
-  remark(text) {
-    say(this.hint, text);
-  }
+/** Paints, only within the area of a plot. */
+function clipped({ ctx, bbox }, paint) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  paint();
+  ctx.restore();
 }
 
 /** A text above a line, on a ground of its own, so that it can be read across other lines. */

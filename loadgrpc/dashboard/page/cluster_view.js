@@ -1,9 +1,11 @@
 // The broker and its agents: who is there, how loaded, which version, what waits, what is wrong.
 
 import { ask } from "./dialog.js";
-import { button, el } from "./element.js";
+import { button, described, el, runLink } from "./element.js";
 import { NONE, ago, clock, counted, epochMs, nanoseconds, size, span } from "./figures.js";
+import { Notices } from "./notices.js";
 import { labelOf } from "./plan.js";
+import { Repeated } from "./repeated.js";
 import { badge, isOver } from "./state.js";
 import { Table } from "./table.js";
 import { oneLine, word } from "./text.js";
@@ -16,7 +18,7 @@ export class ClusterView {
   constructor({ source, web }) {
     Object.assign(this, { source, web });
     this.facts = el("dl", { class: "facts" });
-    this.notices = el("div", { class: "notices", role: "status" });
+    this.notices = new Notices();
     this.agents = this.#agents();
     this.runs = activeRuns();
     this.none = el(
@@ -29,51 +31,43 @@ export class ClusterView {
       {},
       el("h1", {}, "Agents and broker"),
       this.facts,
-      this.notices,
+      this.notices.element,
       this.agents.element,
       this.none,
       this.runs.element,
     );
-    this.seen = () => !document.hidden && this.#load();
+    this.loading = new Repeated(EVERY_MS, () => this.#load());
   }
 
   async open() {
     document.title = "Agents and broker – loadgrpc";
-    await this.#load();
-    document.addEventListener("visibilitychange", this.seen);
+    await this.loading.begin();
   }
 
   close() {
-    this.closed = true;
-    clearTimeout(this.timer);
-    document.removeEventListener("visibilitychange", this.seen);
+    this.loading.close();
   }
 
   async #load() {
-    clearTimeout(this.timer);
     try {
       const [broker, agents, runs] = await Promise.all([
         this.source.broker(),
         this.source.agents(),
         this.source.activeRuns(),
       ]);
-      if (this.closed) return;
+      if (this.loading.closed) return;
       this.#draw(
         broker,
         agents,
         runs.filter((run) => !isOver(run)),
       );
     } catch (error) {
-      this.#notice([`Not up to date: ${error.message}`]);
+      this.notices.show([`Not up to date: ${error.message}`]);
     }
-    if (!document.hidden && !this.closed) this.timer = setTimeout(() => this.#load(), EVERY_MS);
   }
 
   #draw(broker, agents, runs) {
-    const facts = factsOf(broker, this.web, agents);
-    this.facts.replaceChildren(
-      ...facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text))),
-    );
+    this.facts.replaceChildren(...described(factsOf(broker, this.web, agents)));
     const told = broker.storeTrouble
       ? [
           `The store accepts no writes at present: ${broker.storeTrouble}. Active runs go on, and` +
@@ -82,19 +76,10 @@ export class ClusterView {
       : [];
     for (const agent of agents)
       told.push(...agent.troubles.map((why) => `${agent.agentId}: ${why}`));
-    this.#notice(told);
+    this.notices.show(told);
     this.agents.update(agents.map((agent) => ({ ...agent, brokers: broker.version })));
     this.none.hidden = agents.length > 0;
     this.runs.update(runs);
-  }
-
-  #notice(told) {
-    const key = told.join("\n");
-    if (this.noticed === key) return;
-    this.noticed = key;
-    this.notices.replaceChildren(
-      ...told.map((text) => el("p", { class: "notice" }, oneLine(text))),
-    );
   }
 
   #agents() {
@@ -103,7 +88,8 @@ export class ClusterView {
       text: (agent) => String(agent.drained),
       node: (agent) => this.#drain(agent),
     };
-    const table = new Table({
+    return new Table({
+      id: "agents",
       title: "Agents",
       noun: "agent",
       filter: true,
@@ -120,10 +106,7 @@ export class ClusterView {
         {
           title: "run",
           text: (agent) => oneLine(agent.runId) || NONE,
-          node: (agent) =>
-            agent.runId
-              ? el("a", { href: `#/runs/${encodeURIComponent(agent.runId)}` }, oneLine(agent.runId))
-              : NONE,
+          node: (agent) => (agent.runId ? runLink(agent.runId, oneLine(agent.runId)) : NONE),
           value: (agent) => agent.runId,
         },
         { title: "host", text: (agent) => oneLine(agent.hostname) },
@@ -148,8 +131,6 @@ export class ClusterView {
         ...(may(this.web, "DrainAgent") ? [drain] : []),
       ],
     });
-    table.element.dataset.table = "agents";
-    return table;
   }
 
   #drain({ agentId, drained }) {
@@ -196,7 +177,8 @@ function factsOf(broker, web, agents) {
 }
 
 function activeRuns() {
-  const table = new Table({
+  return new Table({
+    id: "active-runs",
     title: "Active and waiting runs",
     noun: "run",
     key: (run) => run.runId,
@@ -204,8 +186,7 @@ function activeRuns() {
       {
         title: "run",
         text: (run) => labelOf(run.plan),
-        node: (run) =>
-          el("a", { href: `#/runs/${encodeURIComponent(run.runId)}` }, labelOf(run.plan)),
+        node: (run) => runLink(run.runId, labelOf(run.plan)),
         value: (run) => labelOf(run.plan),
       },
       { title: "state", text: (run) => word(run.state, "RUN_STATE_"), node: badge },
@@ -217,6 +198,4 @@ function activeRuns() {
       { title: "agents", text: (run) => run.agentIds.map(oneLine).join(", ") },
     ],
   });
-  table.element.dataset.table = "active-runs";
-  return table;
 }

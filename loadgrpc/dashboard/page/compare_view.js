@@ -3,10 +3,19 @@
 
 import { Chart } from "./chart.js";
 import { ChartGroup } from "./chart_group.js";
-import { el } from "./element.js";
-import { duration, epochMs, nanoseconds, number, percent, rate } from "./figures.js";
+import { el, runLink } from "./element.js";
+import {
+  duration,
+  epochMs,
+  nanoseconds,
+  number,
+  percent,
+  pointText,
+  rate,
+  responseOf,
+  tookMs,
+} from "./figures.js";
 import { labelOf } from "./plan.js";
-import { responseOf } from "./run_figures.js";
 import { badge } from "./state.js";
 import { Table } from "./table.js";
 import { oneLine, word } from "./text.js";
@@ -74,7 +83,7 @@ export class CompareView {
     document.title = "Compare runs – loadgrpc";
     const { source, runIds } = this;
     const summaries = await Promise.all(runIds.map((runId) => source.summary(runId)));
-    const seconds = Math.max(...summaries.map(lengthOf), 1);
+    const seconds = Math.max(...summaries.map((summary) => tookMs(summary) / 1000), 1);
     const resolution = resolutionFor(seconds);
     const timelines = await Promise.all(
       runIds.map((runId) => source.timeline(runId, { resolution, plain: true })),
@@ -120,7 +129,7 @@ export class CompareView {
           " ",
           badge(summary),
           " ",
-          el("a", { href: `#/runs/${encodeURIComponent(summary.runId)}` }, labelOf(summary.plan)),
+          runLink(summary.runId, labelOf(summary.plan)),
           " ",
           el("code", {}, oneLine(summary.runId)),
         ),
@@ -175,12 +184,13 @@ export class CompareView {
       ["failed", (summary) => `${summary.hits.failed} (${share(summary.hits)})`],
       ...POINTS.map((point) => [
         `response time ${point}`,
-        (summary) => duration(nanoseconds(responseOf(summary.hits)[point])),
+        (summary) => pointText(responseOf(summary.hits), point),
       ]),
       ["iterations", (summary) => summary.iterations.started],
       ["duration", (summary) => duration(nanoseconds(summary.duration))],
     ];
     const table = new Table({
+      id: "side-by-side",
       title: "Side by side",
       noun: "figure",
       key: (row) => row[0],
@@ -193,7 +203,6 @@ export class CompareView {
         })),
       ],
     });
-    table.element.dataset.table = "side-by-side";
     table.update(figures);
     return table.element;
   }
@@ -206,11 +215,6 @@ function share({ failed, count }) {
 /** When the axis of a run begins: at its first second, in seconds since 1970. */
 function startOf(summary, timeline) {
   return timeline.start[0] ?? epochMs(summary.startTime ?? summary.createTime) / 1000;
-}
-
-function lengthOf(summary) {
-  const start = epochMs(summary.startTime ?? summary.createTime);
-  return ((epochMs(summary.endTime) ?? Date.now()) - start) / 1000;
 }
 
 /** What a figure is of: `all hits`, `GET /basket`. */
@@ -286,7 +290,8 @@ function differenceTable(comparisons) {
       },
     ];
   });
-  const table = new Table({
+  return new Table({
+    id: "differences",
     title: "Differences",
     noun: "figure",
     filter: true,
@@ -303,6 +308,4 @@ function differenceTable(comparisons) {
       ...columns,
     ],
   });
-  table.element.dataset.table = "differences";
-  return table;
 }

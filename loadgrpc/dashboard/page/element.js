@@ -6,7 +6,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 /** The same for a drawing. */
-export function svg(tag, attributes = {}, ...children) {
+function svg(tag, attributes = {}, ...children) {
   return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 }
 
@@ -23,6 +23,16 @@ function filled(element, attributes, children) {
     ...children.flat().filter((child) => child !== null && child !== false && child !== undefined),
   );
   return element;
+}
+
+/** A link to a run. */
+export function runLink(runId, text) {
+  return el("a", { href: `#/runs/${encodeURIComponent(runId)}` }, text);
+}
+
+/** Names and what belongs to them, pairs of texts, as the content of a list of descriptions. */
+export function described(facts) {
+  return facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text)));
 }
 
 /** Sets the text of an element, if it is another one: nothing moves without need. */

@@ -26,6 +26,17 @@ export function epochMs(text) {
   return text ? Date.parse(text) : null;
 }
 
+/** How long a run took, or takes so far, in milliseconds. */
+export function tookMs({ createTime, startTime, endTime }) {
+  const start = epochMs(startTime ?? createTime);
+  return Math.max((epochMs(endTime) ?? Date.now()) - start, 0);
+}
+
+/** Response times of hits, which are the service times if they are not apart. */
+export function responseOf(hits) {
+  return hits.response ?? hits.elapsed;
+}
+
 /** `1.24`, `12.3`, `1234`. */
 export function significant(value) {
   if (value < 9.995) return fixed(value, 2);
@@ -48,6 +59,11 @@ export function duration(ns) {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A point of ElapsedFigures, such as `p95`; `-` if nothing was answered. */
+export function pointText(figures, point) {
+  return nanoseconds(figures?.max) ? duration(nanoseconds(figures[point])) : NONE;
 }
 
 /** A duration that still grows, in whole seconds: `12 s`, `2 min 3 s`. */

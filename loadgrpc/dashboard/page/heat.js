@@ -13,7 +13,7 @@ function bound(bucket) {
   return 2 ** (bucket / PER_OCTAVE);
 }
 
-/** See the module. A chart paints it beneath its lines. */
+/** See the module. A chart paints it beneath its lines, within its area. */
 export class Heat {
   timeline = null;
 
@@ -45,10 +45,6 @@ export class Heat {
     const columns = this.#columns(plot);
     const most = columns.reduce((found, { rates }) => Math.max(found, ...rates.values()), 0);
     const { ctx } = plot;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
-    ctx.clip();
     ctx.fillStyle = colour("--heat");
     for (const { left, right, rates } of columns) {
       for (const [bucket, rate] of rates) {
@@ -58,7 +54,6 @@ export class Heat {
         ctx.fillRect(left, top, Math.max(right - left, 1), Math.max(bottom - top, 1));
       }
     }
-    ctx.restore();
   }
 
   /** Windows that lie beside each other, added up so that each is wide enough to be seen. */

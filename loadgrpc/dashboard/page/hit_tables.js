@@ -1,17 +1,13 @@
 // Tables about hits: by name, those that failed, and statuses; and exceptions of iterations.
 
 import { button, el } from "./element.js";
-import { NONE, counted, duration, nanoseconds, percent, rate } from "./figures.js";
+import { counted, nanoseconds, percent, pointText, rate, responseOf } from "./figures.js";
 import { shortener, statusText } from "./names.js";
 import { Table } from "./table.js";
 import { oneLine, printable, word } from "./text.js";
 
-const POINTS = ["avg", "min", "p50", "p90", "p95", "p99", "max"];
+export const POINTS = ["avg", "min", "p50", "p90", "p95", "p99", "max"];
 const OTHER = "(other)";
-
-function pointText(figures, point) {
-  return nanoseconds(figures?.max) ? duration(nanoseconds(figures[point])) : NONE;
-}
 
 /** Columns of times: `of(row)` are ElapsedFigures, `before` stands before the title of each. */
 export function timeColumns(of, points = POINTS, before = "") {
@@ -50,7 +46,7 @@ export function hitColumns(of = (row) => row.hits) {
   ];
 }
 
-export const nameKey = ({ scenario, protocol, method, name }) =>
+const nameKey = ({ scenario, protocol, method, name }) =>
   JSON.stringify([scenario, protocol, method, name]);
 
 /** Hits by name. `pick(entry)` shows the charts of one. */
@@ -82,13 +78,14 @@ export class NamesTable {
     };
     const response = apart
       ? timeColumns(
-          (row) => row.hits.response ?? row.hits.elapsed,
+          (row) => responseOf(row.hits),
           ["p50", "p95", "p99"],
           "response ",
         )
       : [];
     const retries = retried ? [countColumn("retries", (row) => row.retries)] : [];
     this.table = new Table({
+      id: "names",
       title: "Hits by name",
       noun: "name",
       filter: true,
@@ -96,7 +93,6 @@ export class NamesTable {
       columns: [name, ...hitColumns(), ...response, ...retries],
       bad: (row) => Number(row.hits.failed) > 0,
     });
-    this.table.element.dataset.table = "names";
     this.element.replaceChildren(this.table.element);
   }
 }
@@ -156,7 +152,7 @@ function statuses(summary) {
 }
 
 /** `ValueError: what was wrong`, and its traceback, which unfolds. */
-export function exceptionNode({ type, message, traceback }) {
+function exceptionNode({ type, message, traceback }) {
   const text = oneLine([type, message].filter(Boolean).join(": "));
   if (!traceback) return el("span", {}, text);
   return el(
@@ -174,8 +170,9 @@ function exceptionText({ exception, test }) {
 }
 
 /** A table of groups of exceptions. */
-export function exceptionTable(title, id, groups, noun = "group") {
+function exceptionTable(title, id, groups, noun = "group") {
   const table = new Table({
+    id,
     title,
     noun,
     bad: () => true,
@@ -199,13 +196,13 @@ export function exceptionTable(title, id, groups, noun = "group") {
       { title: "test", text: (row) => oneLine(row.test) },
     ],
   });
-  table.element.dataset.table = id;
   return { table, rows: groups };
 }
 
 /** The tables of this file but that of names: `{table, rows(summary)}`. */
 export function hitTables() {
   const failed = new Table({
+    id: "failed-hits",
     title: "Failed hits",
     noun: "group",
     bad: () => true,
@@ -217,8 +214,8 @@ export function hitTables() {
       { title: "name", text: (row) => row.name },
     ],
   });
-  failed.element.dataset.table = "failed-hits";
   const answers = new Table({
+    id: "statuses",
     title: "Statuses",
     noun: "status",
     plural: "statuses",
@@ -230,7 +227,6 @@ export function hitTables() {
       countColumn("failed", (row) => row.failed),
     ],
   });
-  answers.element.dataset.table = "statuses";
   return [
     { table: failed, rows: failedHits },
     exceptionTable("Failures", "failures", (summary) => summary.failures),

@@ -4,7 +4,7 @@
 // seconds, and the distribution of times every five. A page that nobody looks at asks for nothing;
 // when somebody looks again, it fetches what it has missed.
 
-import { epochMs } from "./figures.js";
+import { tookMs } from "./figures.js";
 import { isOver } from "./state.js";
 import { resolutionFor, Timeline } from "./timeline.js";
 
@@ -95,9 +95,7 @@ export class LiveRun {
 
   /** How long the run is so far, in seconds. */
   #length() {
-    const { startTime, createTime, endTime } = this.summary;
-    const from = epochMs(startTime ?? createTime);
-    return ((epochMs(endTime) ?? Math.max(Date.now(), from)) - from) / 1000;
+    return tookMs(this.summary) / 1000;
   }
 
   /** Windows from a moment on, or of what is looked at; both in seconds since 1970. */

@@ -3,7 +3,7 @@
 
 import { Chart } from "./chart.js";
 import { ChartGroup } from "./chart_group.js";
-import { el } from "./element.js";
+import { button, el } from "./element.js";
 import { duration, rate, size } from "./figures.js";
 import { Heat } from "./heat.js";
 import { limitsOf } from "./limits.js";
@@ -169,9 +169,8 @@ const CHARTS = [
 export class RunCharts {
   /** `ofAll` leaves the choice of a name. */
   constructor({ zoomed, ofAll }) {
-    this.zoomed = zoomed;
     this.shown = new Map();
-    this.group = new ChartGroup({ zoomed: (range) => this.zoomed(range) });
+    this.group = new ChartGroup({ zoomed });
     this.scope = el("p", { class: "scope", hidden: true });
     this.ofAll = ofAll;
     this.empty = el(
@@ -218,7 +217,7 @@ export class RunCharts {
     this.scope.dataset.of = key;
     this.scope.hidden = name === null;
     if (name === null) return;
-    const back = el("button", { type: "button", on: { click: this.ofAll } }, "Show all hits");
+    const back = button("Show all hits", this.ofAll);
     const text = oneLine(`${name.method} ${name.name}`.trim());
     this.scope.replaceChildren("Charts of ", el("strong", {}, text), " ", back);
   }

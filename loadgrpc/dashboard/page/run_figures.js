@@ -11,20 +11,13 @@ import {
   moment,
   nanoseconds,
   percent,
+  pointText,
   rate,
+  responseOf,
   size,
 } from "./figures.js";
 import { loadOf } from "./plan.js";
 import { oneLine } from "./text.js";
-
-function timeOf(figures, point) {
-  return nanoseconds(figures?.max) ? duration(nanoseconds(figures[point])) : NONE;
-}
-
-/** Response times of hits, which are the service times if they are not apart. */
-export function responseOf(hits) {
-  return hits.response ?? hits.elapsed;
-}
 
 /**
  * What is shown: the value and what stands beneath it, of a summary, and of the progress of an
@@ -60,28 +53,27 @@ const FIGURES = [
       ),
     bad: (summary, progress) => Number(progress?.failedHits ?? summary.hits.failed) > 0,
     trend: (timeline) => timeline.of("hits.failed"),
-    colour: "bad",
   },
   {
     id: "p50",
     title: "Response p50",
-    value: (summary) => timeOf(responseOf(summary.hits), "p50"),
-    below: (summary) => `mean ${timeOf(responseOf(summary.hits), "avg")}`,
+    value: (summary) => pointText(responseOf(summary.hits), "p50"),
+    below: (summary) => `mean ${pointText(responseOf(summary.hits), "avg")}`,
     trend: (timeline) => timeline.response("p50"),
   },
   {
     id: "p95",
     title: "Response p95",
-    value: (summary) => timeOf(responseOf(summary.hits), "p95"),
+    value: (summary) => pointText(responseOf(summary.hits), "p95"),
     below: (summary) =>
-      summary.hits.response ? `service ${timeOf(summary.hits.elapsed, "p95")}` : "",
+      summary.hits.response ? `service ${pointText(summary.hits.elapsed, "p95")}` : "",
     trend: (timeline) => timeline.response("p95"),
   },
   {
     id: "p99",
     title: "Response p99",
-    value: (summary) => timeOf(responseOf(summary.hits), "p99"),
-    below: (summary) => `max ${timeOf(responseOf(summary.hits), "max")}`,
+    value: (summary) => pointText(responseOf(summary.hits), "p99"),
+    below: (summary) => `max ${pointText(responseOf(summary.hits), "max")}`,
     trend: (timeline) => timeline.response("p99"),
   },
   {
@@ -112,14 +104,9 @@ function broken({ failure, error, dropped }) {
 }
 
 function outcomes(iterations) {
-  const told = [
-    ["failure", "failure"],
-    ["error", "error"],
-    ["dropped", "dropped"],
-    ["late", "late"],
-  ]
-    .filter(([field]) => Number(iterations[field] ?? 0))
-    .map(([field, text]) => `${iterations[field]} ${text}`);
+  const told = ["failure", "error", "dropped", "late"]
+    .filter((field) => Number(iterations[field] ?? 0))
+    .map((field) => `${iterations[field]} ${field}`);
   const planned = Number(iterations.planned) ? [`of ${iterations.planned} planned`] : [];
   return [...planned, ...told].join(", ") || `${iterations.success} success`;
 }
@@ -137,16 +124,7 @@ export class RunFigures {
         el("dt", {}, figure.title),
         el("dd", {}, value, trend, below),
       );
-      return {
-        ...figure,
-        element,
-        value,
-        shown: figure.value,
-        below,
-        said: figure.below,
-        drawn: trend,
-        line: figure.trend,
-      };
+      return { figure, element, value, below, trend };
     });
     this.element = el(
       "dl",
@@ -156,16 +134,16 @@ export class RunFigures {
   }
 
   update({ summary, progress, timeline }) {
-    for (const card of this.cards) {
-      say(card.value, card.shown(summary, progress));
-      say(card.below, card.said(summary, progress));
-      card.element.classList.toggle("bad", Boolean(card.bad?.(summary, progress)));
+    for (const { figure, element, value, below } of this.cards) {
+      say(value, figure.value(summary, progress));
+      say(below, figure.below(summary, progress));
+      element.classList.toggle("bad", Boolean(figure.bad?.(summary, progress)));
     }
     if (!timeline || (this.timeline === timeline && this.revision === timeline.revision)) return;
     this.timeline = timeline;
     this.revision = timeline.revision;
-    for (const { drawn, line } of this.cards) {
-      if (line) drawn.replaceChildren(sparkline(line(timeline)));
+    for (const { figure, trend } of this.cards) {
+      if (figure.trend) trend.replaceChildren(sparkline(figure.trend(timeline)));
     }
   }
 }

@@ -10,16 +10,16 @@ import {
   number,
   percent,
   rate,
+  responseOf,
   span,
   timeOfDay,
 } from "./figures.js";
-import { countColumn, hitColumns, timeColumns } from "./hit_tables.js";
+import { POINTS, countColumn, hitColumns, timeColumns } from "./hit_tables.js";
 import { loadOf } from "./plan.js";
 import { Table } from "./table.js";
 import { oneLine, word } from "./text.js";
 
 const OUTCOMES = { PASS: "pass", FAIL: "FAIL", NO_DATA: "no data" };
-const VALUES = ["avg", "min", "p50", "p90", "p95", "p99", "max"];
 
 const named = (row) => oneLine(row.scenario ? `${row.scenario}: ${row.name}` : row.name);
 const text = (title, of) => ({ title, text: of });
@@ -31,7 +31,7 @@ const numberColumn = (field) => ({
 });
 
 /** A value of a threshold, in its unit. */
-export function inUnit(value, unit) {
+function inUnit(value, unit) {
   if (value === undefined || value === null) return NONE;
   if (unit === "s") return duration(Math.round(value * 1e9));
   if (unit === "%") return `${number(value)} %`;
@@ -168,7 +168,7 @@ const SIMPLE = [
     columns: [
       text("measurement", named),
       countColumn("count", (row) => row.count),
-      ...VALUES.map(numberColumn),
+      ...POINTS.map(numberColumn),
     ],
   },
   {
@@ -202,7 +202,7 @@ const SIMPLE = [
       countColumn("hits", (row) => row.hits.count),
       countColumn("failed", (row) => row.hits.failed),
       ...timeColumns((row) =>
-        Number(row.hits.count) ? (row.hits.response ?? row.hits.elapsed) : row.iterationTime,
+        Number(row.hits.count) ? responseOf(row.hits) : row.iterationTime,
       ),
     ],
   },
@@ -333,10 +333,8 @@ function clockText(offset) {
   return `${far} ${ns > 0 ? "ahead" : "behind"}`;
 }
 
-function made({ id, title, noun, rows, key, columns, bad }) {
-  const table = new Table({ title, noun, key, columns, bad });
-  table.element.dataset.table = id;
-  return { table, rows };
+function made({ rows, ...options }) {
+  return { table: new Table(options), rows };
 }
 
 /** The table of thresholds; `zoom(result)` shows its worst window in the charts. */

@@ -2,10 +2,11 @@
 
 import { logTable, marksOf } from "./changes.js";
 import { Controls } from "./controls.js";
-import { el, say } from "./element.js";
+import { described, el, say } from "./element.js";
 import { duration, epochMs, nanoseconds, percent } from "./figures.js";
 import { hitTables, NamesTable } from "./hit_tables.js";
 import { LiveRun } from "./live_run.js";
+import { Notices } from "./notices.js";
 import { labelOf } from "./plan.js";
 import { RunCharts } from "./run_charts.js";
 import { factsOf, RunFigures } from "./run_figures.js";
@@ -22,7 +23,7 @@ export class RunView {
     this.title = el("h1", {}, "Run");
     this.state = el("p", { class: "state" });
     this.facts = el("dl", { class: "facts" });
-    this.notices = el("div", { class: "notices", role: "status" });
+    this.notices = new Notices();
     this.figures = new RunFigures();
     this.charts = new RunCharts({
       zoomed: (range) => this.live.look(range),
@@ -40,7 +41,7 @@ export class RunView {
       { class: "run" },
       el("div", { class: "run-head" }, el("div", {}, this.title, this.state), this.controls),
       this.facts,
-      this.notices,
+      this.notices.element,
       this.figures.element,
       this.thresholds.table.element,
       this.charts.element,
@@ -118,9 +119,7 @@ export class RunView {
     const key = JSON.stringify(facts);
     if (this.stood === key) return;
     this.stood = key;
-    this.facts.replaceChildren(
-      ...facts.map(([name, text]) => el("div", {}, el("dt", {}, name), el("dd", {}, text))),
-    );
+    this.facts.replaceChildren(...described(facts));
   }
 
   /** What may make figures doubtful, in sentences. */
@@ -133,12 +132,7 @@ export class RunView {
     if (saturated) told.push(saturated);
     else if (progress?.saturated)
       told.push("A process that generates the load cannot keep up with it at present.");
-    const key = told.join("\n");
-    if (this.noticed === key) return;
-    this.noticed = key;
-    this.notices.replaceChildren(
-      ...told.map((text) => el("p", { class: "notice" }, oneLine(text))),
-    );
+    this.notices.show(told);
   }
 
   async #choose(name) {

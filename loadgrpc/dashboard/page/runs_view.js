@@ -1,8 +1,10 @@
 // All runs of a broker: find one, look at it, compare some, start another.
 
-import { button, el, say, sparkline } from "./element.js";
-import { NONE, ago, duration, epochMs, nanoseconds, percent, rate } from "./figures.js";
+import { button, el, runLink, say, sparkline } from "./element.js";
+import { NONE, ago, duration, epochMs, nanoseconds, percent, rate, tookMs } from "./figures.js";
+import { Notices } from "./notices.js";
 import { labelOf } from "./plan.js";
+import { Repeated } from "./repeated.js";
 import { badge, isOver, standing, verdictWord } from "./state.js";
 import { Table } from "./table.js";
 import { Trends } from "./trends.js";
@@ -31,9 +33,9 @@ export class RunsView {
       () => go(`#/compare/${[...this.chosen].map(encodeURIComponent).join(",")}`),
       { disabled: true },
     );
-    this.trouble = el("div", { class: "notices", role: "status" });
+    this.trouble = new Notices();
     this.empty = el("p", { class: "quiet", hidden: true });
-    this.trends = new Trends(source, () => !this.closed && this.#draw());
+    this.trends = new Trends(source, () => this.#draw());
     this.table = this.#table();
     const start = web.control
       ? el("a", { class: "button main", href: "#/start" }, "Start a run")
@@ -46,24 +48,23 @@ export class RunsView {
     this.table.element
       .querySelector(".table-head")
       .append(select, el("span", { class: "buttons" }, source.frozen ? null : this.compare, start));
-    this.element = el("article", {}, this.trouble, this.table.element, this.empty);
-    this.seen = () => !document.hidden && this.#load();
+    this.element = el("article", {}, this.trouble.element, this.table.element, this.empty);
+    this.loading = new Repeated(source.frozen ? null : EVERY_MS, () => this.#load());
   }
 
   async open() {
     document.title = "Runs – loadgrpc";
-    await this.#load();
-    document.addEventListener("visibilitychange", this.seen);
+    await this.loading.begin();
   }
 
   close() {
-    this.closed = true;
-    clearTimeout(this.timer);
-    document.removeEventListener("visibilitychange", this.seen);
+    this.loading.close();
+    this.trends.close();
   }
 
   #table() {
-    const table = new Table({
+    return new Table({
+      id: "runs",
       title: "Runs",
       noun: "run",
       filter: true,
@@ -74,8 +75,7 @@ export class RunsView {
         {
           title: "run",
           text: (run) => labelOf(run.plan),
-          node: (run) =>
-            el("a", { href: `#/runs/${encodeURIComponent(run.runId)}` }, labelOf(run.plan)),
+          node: (run) => runLink(run.runId, labelOf(run.plan)),
           value: (run) => labelOf(run.plan),
         },
         { title: "state", text: standing, node: badge, value: standing },
@@ -131,8 +131,6 @@ export class RunsView {
         { title: "id", class: "id", text: (run) => oneLine(run.runId) },
       ],
     });
-    table.element.dataset.table = "runs";
-    return table;
   }
 
   #box(run) {
@@ -163,27 +161,30 @@ export class RunsView {
   #show(value) {
     this.shown = value;
     this.#draw();
+    this.trends.look(this.#wanted());
   }
 
   async #load() {
-    clearTimeout(this.timer);
     try {
       const { runs, storeTrouble } = await this.source.runs();
-      if (this.closed) return;
+      if (this.loading.closed) return;
       this.runs = runs;
-      this.#tell(storeTrouble ? `Runs that are over may be missing: ${oneLine(storeTrouble)}` : "");
+      this.trouble.show(storeTrouble ? [`Runs that are over may be missing: ${storeTrouble}`] : []);
     } catch (error) {
-      this.#tell(`Not up to date: ${oneLine(error.message)}`);
+      this.trouble.show([`Not up to date: ${error.message}`]);
     }
     this.#draw();
-    this.trends.look(this.runs);
-    if (!this.source.frozen && !document.hidden)
-      this.timer = setTimeout(() => this.#load(), EVERY_MS);
+    this.trends.look(this.#wanted());
+  }
+
+  /** The runs that are shown. */
+  #wanted() {
+    const [, isWanted] = SHOWN[this.shown];
+    return this.runs.filter(isWanted);
   }
 
   #draw() {
-    const [, wanted] = SHOWN[this.shown];
-    const shown = this.runs.filter(wanted);
+    const shown = this.#wanted();
     this.table.update(shown);
     this.table.element.hidden = false;
     this.empty.hidden = shown.length > 0;
@@ -194,14 +195,4 @@ export class RunsView {
         : "No runs yet: loadgrpc run TEST -b HOST:PORT starts one.",
     );
   }
-
-  #tell(text) {
-    this.trouble.replaceChildren(...(text ? [el("p", { class: "notice" }, text)] : []));
-  }
-}
-
-/** How long a run took, or takes so far, in milliseconds. */
-function tookMs(run) {
-  const start = epochMs(run.startTime ?? run.createTime);
-  return Math.max((epochMs(run.endTime) ?? Date.now()) - start, 0);
 }

@@ -1,15 +1,14 @@
 // Where the page's documents come from: the broker's web door, or, in a frozen report, the page
 // itself. Rule: nothing else fetches. Every answer is a document of the public protocol.
 
+import { responseOf } from "./figures.js";
 import { ACTIVE } from "./state.js";
 import { Timeline } from "./timeline.js";
 
 /** An error of the door: what is wrong, and for a wrong plan, in which fields. */
-export class Refused extends Error {
-  constructor({ code = "UNKNOWN", reason = "", message = "", fields = [] }) {
+class Refused extends Error {
+  constructor({ code = "UNKNOWN", message = "", fields = [] }) {
     super(message || code);
-    this.code = code;
-    this.reason = reason;
     this.fields = fields;
   }
 }
@@ -31,7 +30,6 @@ function query(parameters) {
 /** The documents of a broker, through its web door. */
 class Live {
   frozen = false;
-  made = null;
   asks = false;
 
   /** Called when the server does not know the viewer any more. */
@@ -142,10 +140,6 @@ class Live {
     return (await this.#ask(this.#run(runId, "/changes"))).changes;
   }
 
-  async output(runId, limit) {
-    return (await this.#ask(this.#run(runId, `/events${query({ kind: "output", limit })}`))).events;
-  }
-
   async compare(runIds) {
     return (await this.#ask(`compare${query({ run: runIds })}`)).comparisons;
   }
@@ -252,7 +246,7 @@ class Frozen {
         hits: hits.count,
         failed: hits.failed,
         rate: hits.rate,
-        p95: (hits.response ?? hits.elapsed)?.p95,
+        p95: responseOf(hits)?.p95,
       };
       return { ...run, figures };
     });
@@ -276,24 +270,13 @@ class Frozen {
     return this.#of(runId).changes;
   }
 
-  async output() {
-    return [];
-  }
-
   async compare() {
     return this.found.comparisons ?? [];
   }
 }
 
-async function unpacked(base64) {
-  const bytes = Uint8Array.from(atob(base64.trim()), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).json();
-}
-
 /** The source of this page: frozen, if it has documents in itself. */
-export async function openSource() {
-  if (globalThis.loadgrpcFrozen) return new Frozen(globalThis.loadgrpcFrozen);
-  const block = document.getElementById("frozen");
-  return block ? new Frozen(await unpacked(block.textContent)) : new Live();
+export function openSource() {
+  const frozen = globalThis.loadgrpcFrozen;
+  return frozen ? new Frozen(frozen) : new Live();
 }

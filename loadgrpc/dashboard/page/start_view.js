@@ -93,7 +93,7 @@ export class StartView {
     this.pasted.element.hidden = true;
     this.queue = el("input", { type: "checkbox", id: freshId("queue") });
     this.queue.addEventListener("change", () => this.#later());
-    this.said = el("p", { role: "status", class: "said" });
+    this.said = el("p", { role: "status" });
     this.start = button("Start", () => this.#start(), { class: "main" });
     this.swap = button("Paste a plan instead", () => this.#swap());
     this.element = el(

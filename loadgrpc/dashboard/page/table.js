@@ -20,7 +20,7 @@ function compared(a, b) {
  * See the module. `columns`: `[{title, text, value, node, figure, hint, class}]`: `text(row)` is
  * what a cell says, `value(row)` what it is sorted by (default: its text), `node(row)` an element
  * instead of text, which `text` stands for, `figure` says that it is a number. `key(row)` names a
- * row; `bad(row)` marks it; `noun` is what rows are; `sort` is `[column, 1 or -1]`.
+ * row; `bad(row)` marks it; `noun` is what rows are; `id` names the table in the page.
  */
 export class Table {
   rows = [];
@@ -29,6 +29,7 @@ export class Table {
   wanted = "";
 
   constructor({
+    id,
     title,
     columns,
     key,
@@ -36,13 +37,10 @@ export class Table {
     plural = undefined,
     bad = () => false,
     filter = false,
-    sort = null,
-    limit = LIMIT,
     level = "h2",
   }) {
-    Object.assign(this, { title, columns, key, noun, plural, bad, limit });
-    this.most = limit;
-    this.sorted = sort;
+    Object.assign(this, { title, columns, key, noun, plural, bad });
+    this.most = LIMIT;
     const heading = freshId("heading");
     this.heading = el(level, { id: heading }, title);
     this.count = el("span", { class: "quiet count" });
@@ -63,13 +61,12 @@ export class Table {
     const search = filter ? this.#search() : null;
     this.element = el(
       "section",
-      { class: "table" },
+      { class: "table", "data-table": id },
       el("div", { class: "table-head" }, this.heading, this.count, search),
       this.box,
       this.more,
     );
     this.element.hidden = true;
-    this.#markSorted();
   }
 
   /** Shows rows; without any, the table is hidden. */
@@ -126,12 +123,12 @@ export class Table {
   #scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this.box;
     if (this.more.hidden || scrollHeight - scrollTop - clientHeight > clientHeight) return;
-    this.most += this.limit;
+    this.most += LIMIT;
     this.#place();
   }
 
   #fromTheTop() {
-    this.most = this.limit;
+    this.most = LIMIT;
     this.box.scrollTop = 0;
     this.#place();
   }

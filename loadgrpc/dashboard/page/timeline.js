@@ -97,11 +97,6 @@ export class Timeline {
     return this.size ? this.start[this.size - 1] + this.length[this.size - 1] : null;
   }
 
-  /** The longest window, in seconds. */
-  get resolution() {
-    return this.length.reduce((most, each) => Math.max(most, each), 0) || 1;
-  }
-
   /** Adds a window, or replaces the last one; one that lies before it is known already. */
   add(window) {
     this.#next(epochMs(window.start) / 1000, nanoseconds(window.length) / 1e9, {
