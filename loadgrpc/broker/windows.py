@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.model import ElapsedFigures, Measures, TimelineWindow, WindowSeries
+from loadgrpc.model import CpuFigures, ElapsedFigures, Measures, TimelineWindow, WindowSeries
 from loadgrpc.stats.distribution import distribution_of
 from loadgrpc.stats.hits import HitStats, elapsed_figures
-from loadgrpc.stats.measures import figures_of
+from loadgrpc.stats.measures import MILLIONTHS, figures_of
 from loadgrpc.stats.rules import RuleName, RuleStats, is_other_rule
 from loadgrpc.stats.timeline import Timeline
-from loadgrpc.stats.window import HitName, Series, Window, merged
+from loadgrpc.stats.window import CPU, HitName, Series, Window, merged
 
 SHOWN_LATELY: Final = 16
 """Windows that are kept for those who watch and are a little behind the others."""
@@ -59,7 +59,7 @@ def shown_window(
         names: Only hits with one of these names, and no rules; none: of all.
         series: Whether hits are told apart.
         closed: Whether it is.
-        distribution: Whether it says how response times are distributed.
+        distribution: Whether it, and each series, says how response times are distributed.
         by_name: Whether hits of one name are one series, whatever their status and tags.
         told_apart: Only these names and rules are; None: all that are in the window.
     """
@@ -81,7 +81,12 @@ def shown_window(
         closed=closed,
         hits=total.figures(length_ns),
         series=tuple(
-            WindowSeries(**each._asdict(), hits=stats.figures(length_ns), late=stats.late)
+            WindowSeries(
+                **each._asdict(),
+                hits=stats.figures(length_ns),
+                late=stats.late,
+                distribution=distribution_of(stats.response) if distribution else None,
+            )
             for each, stats in (told.items() if series else ())
         ),
         cases=tuple(
@@ -97,6 +102,7 @@ def shown_window(
         dropped=window.arrivals.dropped,
         waiting=window.arrivals.waiting,
         lag=_lag(window),
+        cpu=_cpu(window),
         measures=_measures(window, names, length_ns),
         distribution=distribution_of(total.response) if distribution else None,
     )
@@ -127,3 +133,11 @@ def _by_name(rule: tuple[RuleName, RuleStats]) -> tuple[bool, list[tuple[int, st
 
 def _lag(window: Window) -> ElapsedFigures | None:
     return elapsed_figures(window.lag) if window.lag.count else None
+
+
+def _cpu(window: Window) -> CpuFigures | None:
+    shares = window.gauges.get(CPU)
+    if shares is None or not shares.count:
+        return None
+    avg = shares.total / shares.count
+    return CpuFigures(avg=avg / MILLIONTHS, max=shares.high / MILLIONTHS)

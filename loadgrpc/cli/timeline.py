@@ -54,6 +54,8 @@ def table(windows: Sequence[TimelineWindow], width: int) -> list[Line]:
         *_sparkline("rate", shown, lambda window: window.hits.rate, rate, width),
         *_sparkline("failed", shown, _failed, lambda share: percent(share, 1), width),
         *_sparkline("p95", shown, lambda window: window.hits.elapsed.p95_ns, duration, width),
+        *_sparkline("lag p99", shown, _lag, duration, width),
+        *_sparkline("CPU", shown, _cpu, lambda share: percent(share, 1), width),
         Line(),
         *figures_table("Timeline", FIGURES, rows, width, beside=BESIDE),
         *arrivals_by_time(shown, [row.name for row in rows], width),
@@ -110,6 +112,15 @@ def _row(window: TimelineWindow, *, dated: bool = False) -> TableRow:
 
 def _failed(window: TimelineWindow) -> float:
     return window.hits.failed / window.hits.count if window.hits.count else 0.0
+
+
+def _lag(window: TimelineWindow) -> int:
+    """Of the generator, as its CPU."""
+    return 0 if window.lag is None else window.lag.p99_ns
+
+
+def _cpu(window: TimelineWindow) -> float:
+    return 0.0 if window.cpu is None else window.cpu.max
 
 
 def _without_gaps(windows: Sequence[TimelineWindow]) -> list[TimelineWindow]:

@@ -56,6 +56,8 @@ OF_WINDOW: Final[dict[str, Callable[[TimelineWindow], Number]]] = {
     "late": lambda window: window.late,
     "lag.p99": lambda window: None if window.lag is None else rounded(window.lag.p99_ns),
     "lag.max": lambda window: None if window.lag is None else rounded(window.lag.max_ns),
+    "cpu.avg": lambda window: None if window.cpu is None else rounded(window.cpu.avg),
+    "cpu.max": lambda window: None if window.cpu is None else rounded(window.cpu.max),
 }
 
 

@@ -17,6 +17,16 @@ class Saturation(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CpuFigures:
+    """How much of the CPU time available to them some processes used, from 0 to 1."""
+
+    avg: float = 0.0
+    """The mean of the shares that they reported, about once a second."""
+    max: float = 0.0
+    """The largest."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class GeneratorFigures:
     """Whether processes that made a load kept up with it: see `stats/generator.py`."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loadgrpc.model.elapsed import ElapsedFigures
+from loadgrpc.model.generator import CpuFigures
 from loadgrpc.model.measures import Measures
 from loadgrpc.model.summary import CaseFigures, HitFigures
 
@@ -15,6 +16,19 @@ MAX_RESOLUTION_S: Final = WINDOW_LENGTHS_S[-1]
 """How long windows may be asked to be."""
 MAX_TIMELINE_NAMES: Final = 100
 """Names that may be asked for at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """How many values are how large: eight buckets to a factor of two.
+
+    Bucket i counts the values above 2 ** (i / 8) ns, up to 2 ** ((i + 1) / 8).
+    """
+
+    first: int
+    """The number of the first bucket."""
+    counts: tuple[int, ...]
+    """How many values are in each, from there on; the first and the last are not 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,19 +46,8 @@ class WindowSeries:
     """Of these, those that started more than 10 ms after their planned start."""
     tags: tuple[tuple[str, str], ...] = ()
     """Names and values, sorted."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distribution:
-    """How many values are how large: eight buckets to a factor of two.
-
-    Bucket i counts the values above 2 ** (i / 8) ns, up to 2 ** ((i + 1) / 8).
-    """
-
-    first: int
-    """The number of the first bucket."""
-    counts: tuple[int, ...]
-    """How many values are in each, from there on; the first and the last are not 0."""
+    distribution: Distribution | None = None
+    """Of response times, if it was asked for. None: it was not, or none was answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,8 @@ class TimelineWindow:
     """What came of iterations that were fed with cases, by rule; rates are as those above."""
     lag: ElapsedFigures | None = None
     """How late the processes were that made the load. None: none reported it."""
+    cpu: CpuFigures | None = None
+    """How busy they were. None: none reported it."""
     measures: Measures = Measures()
     """What the test measured beside hits, as it was reported in it."""
     distribution: Distribution | None = None

@@ -6,6 +6,7 @@
     PREFIX_exceptions.csv      what iterations raised, by kind
     PREFIX_series.csv          the run by time, by scenario, name and class of statuses
     PREFIX_arrivals.csv        the run by time: what open loads planned, and what became of it
+    PREFIX_generator.csv       the run by time: how the processes kept up that generated the load
 
 Times are milliseconds; those of hits that were planned are measured from their planned start.
 Rule: a file either has the columns of Locust or a name of its own; a figure that is not known is
@@ -30,7 +31,15 @@ from loadgrpc.text import printable
 
 DEFAULT: Final = "loadgrpc"
 """The prefix if none is given."""
-FILES: Final = ("stats", "stats_history", "failures", "exceptions", "series", "arrivals")
+FILES: Final = (
+    "stats",
+    "stats_history",
+    "failures",
+    "exceptions",
+    "series",
+    "arrivals",
+    "generator",
+)
 NOT_KNOWN: Final = "N/A"
 AGGREGATED: Final = "Aggregated"
 
@@ -68,6 +77,11 @@ ARRIVALS: Final = (
     *("Timestamp", "Window Length", "Planned", "Started", "Dropped", "Waiting"),
     *("Late Request Count", "Request Count"),
 )
+GENERATOR: Final = (
+    *("Timestamp", "Window Length"),
+    *("Lag p99", "Lag Max"),
+    *("CPU Average", "CPU Max"),
+)
 _SEEN: Final = ("", "")
 """When a failure was seen first and last, which is not known: empty, as there."""
 _FORMULA: Final = ("=", "+", "-", "@")
@@ -99,19 +113,22 @@ class CsvFiles(Output):
         """See Output."""
         summary = results.summary
         with ExitStack() as stack:  # the files appear together, when all of them are whole
-            stats, history_file, failures, exceptions, series_file, arrivals_file = self.files
+            stats, history_file, failures, exceptions, *by_time = self.files
+            series_file, arrivals_file, generator_file = by_time
             _Rows(stack, stats, STATS).add(_stats(summary))
             _Rows(stack, failures, FAILURES).add(_failures(summary))
             _Rows(stack, exceptions, EXCEPTIONS).add(_exceptions(summary))
             history = _Rows(stack, history_file, HISTORY)
             series = _Rows(stack, series_file, SERIES)
             arrivals = _Rows(stack, arrivals_file, ARRIVALS)
+            generator = _Rows(stack, generator_file, GENERATOR)
             total = _Total()
             async for window in results.windows():
                 total.add(window)
                 history.add([_history(window, total)])
                 series.add(_series(window))
                 arrivals.add(_arrivals(window))
+                generator.add(_generator(window))
 
 
 class _Rows:
@@ -227,6 +244,17 @@ def _arrivals(window: TimelineWindow) -> Iterator[list[Any]]:
         yield [*at, *became, window.late, window.hits.count]
 
 
+def _generator(window: TimelineWindow) -> Iterator[list[Any]]:
+    """A window in which processes that generate the load reported how they keep up."""
+    lag, cpu = window.lag, window.cpu
+    if lag is not None or cpu is not None:
+        yield [
+            *(window.start_ns // NS_PER_S, window.length_ns // NS_PER_S),
+            *([NOT_KNOWN] * 2 if lag is None else map(_ms, (lag.p99_ns, lag.max_ns))),
+            *([NOT_KNOWN] * 2 if cpu is None else map(_percent, (cpu.avg, cpu.max))),
+        ]
+
+
 def _failures(summary: Summary) -> Iterator[list[Any]]:
     for each in summary.names:
         for status, count in sorted(each.failed_statuses.items()):
@@ -256,6 +284,10 @@ def _exceptions(summary: Summary) -> Iterator[list[Any]]:
 
 def _ms(ns: float) -> float | int:
     return _number(ns / 1e6)
+
+
+def _percent(share: float) -> float | int:
+    return _number(100 * share)
 
 
 def _number(value: float) -> float | int:

@@ -103,6 +103,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
                 hits=hits_to_proto(each.hits),
                 late=each.late,
                 tags=dict(each.tags),
+                distribution=_distribution_to_proto(each.distribution),
             )
             for each in window.series
         ],
@@ -115,6 +116,7 @@ def window_to_proto(window: model.TimelineWindow) -> control_pb2.TimelineWindow:
         dropped=window.dropped,
         waiting=window.waiting,
         lag=None if window.lag is None else elapsed_to_proto(window.lag),
+        cpu=None if window.cpu is None else _cpu_to_proto(window.cpu),
         distribution=_distribution_to_proto(window.distribution),
         **measures.as_fields(window.measures),
     )
@@ -137,6 +139,7 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
                 hits=hits_from_proto(each.hits),
                 late=each.late,
                 tags=tuple(sorted(each.tags.items())),
+                distribution=_distribution_from_proto(each),
             )
             for each in message.series
         ),
@@ -149,9 +152,18 @@ def window_from_proto(message: control_pb2.TimelineWindow) -> model.TimelineWind
         dropped=message.dropped,
         waiting=message.waiting,
         lag=elapsed_from_proto(message.lag) if message.HasField("lag") else None,
+        cpu=_cpu_from_proto(message.cpu) if message.HasField("cpu") else None,
         measures=measures.of_fields(message),
         distribution=_distribution_from_proto(message),
     )
+
+
+def _cpu_to_proto(figures: model.CpuFigures) -> control_pb2.CpuFigures:
+    return control_pb2.CpuFigures(avg=figures.avg, max=figures.max)
+
+
+def _cpu_from_proto(message: control_pb2.CpuFigures) -> model.CpuFigures:
+    return model.CpuFigures(avg=message.avg, max=message.max)
 
 
 def _distribution_to_proto(
@@ -162,7 +174,9 @@ def _distribution_to_proto(
     return control_pb2.Distribution(first=distribution.first, counts=distribution.counts)
 
 
-def _distribution_from_proto(message: control_pb2.TimelineWindow) -> model.Distribution | None:
+def _distribution_from_proto(
+    message: control_pb2.TimelineWindow | control_pb2.WindowSeries,
+) -> model.Distribution | None:
     if not message.HasField("distribution"):
         return None
     found = message.distribution

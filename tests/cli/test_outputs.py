@@ -101,7 +101,7 @@ def test_an_output_without_a_path_goes_where_its_kind_goes(invoke, client, folde
     assert {each.name for each in folder.iterdir()} == {
         *("junit.xml", "events.jsonl", "funkload-report.xml"),
         *(f"loadgrpc_{name}.csv" for name in ("stats", "stats_history", "failures")),
-        *(f"loadgrpc_{name}.csv" for name in ("exceptions", "series", "arrivals")),
+        *(f"loadgrpc_{name}.csv" for name in ("exceptions", "series", "arrivals", "generator")),
     }
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from loadgrpc.cli import line as of_lines
 from loadgrpc.cli import timeline
-from loadgrpc.model import ElapsedFigures, HitFigures, RunState, TimelineWindow, WindowSeries
+from loadgrpc.model import (
+    CpuFigures,
+    ElapsedFigures,
+    HitFigures,
+    RunState,
+    TimelineWindow,
+    WindowSeries,
+)
 
 NS = 1_000_000_000
 MS = 1_000_000
@@ -80,6 +87,18 @@ def test_windows_of_several_days_have_a_date():
     """Otherwise an hour of one day would look like that of another."""
     rows = text_of([window(3_600 * at, 5, length_s=3_600) for at in (0, 25)])
     assert re.match(r"  11-1\d \d\d:\d\d:\d\d 1 h ", rows[-1])
+
+
+def test_how_the_generator_kept_up_is_drawn():
+    """The lag of most, and the busiest process; nothing where it was not reported."""
+    lag = ElapsedFigures(p99_ns=2 * MS, max_ns=9 * MS)
+    cpu = CpuFigures(avg=0.2, max=0.5)
+    lines = text_of([window(0, 5, lag=lag, cpu=cpu), window(1, 5)])
+
+    assert [line.split() for line in lines[3:5]] == [
+        ["lag", "p99", "█", "up", "to", "2.00", "ms"],
+        ["CPU", "█", "up", "to", "50.0", "%"],
+    ]
 
 
 def test_many_windows_are_cut():

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from loadgrpc.model import ElapsedFigures, HitError, HitErrorGroup
+from loadgrpc.model import CpuFigures, ElapsedFigures, HitError, HitErrorGroup
 from loadgrpc.outputs import OutputError
 from loadgrpc.outputs.csv_files import CsvFiles, safe
 
-FILES = ("arrivals", "exceptions", "failures", "series", "stats", "stats_history")
+FILES = ("arrivals", "exceptions", "failures", "generator", "series", "stats", "stats_history")
 
 
 def rows(path):
@@ -173,3 +173,15 @@ def test_arrivals_have_a_file_of_their_own(tmp_path, script, summary, windows, w
         ["0", "0", "10", "0", "0"],
     ]
     assert int(found[0]["Timestamp"]) == began.start_ns // 10**9
+
+
+def test_how_the_generator_kept_up_has_a_file_of_its_own(tmp_path, script, summary, windows):
+    """A row for each window in which it was reported; what was not is not known."""
+    lag = ElapsedFigures(p99_ns=1_500_000, max_ns=2_000_000)
+    told = replace(windows[0], lag=lag, cpu=CpuFigures(avg=0.25, max=0.5))
+    write(tmp_path / "run", script(summary, [told, windows[1], replace(told, lag=None)]))
+
+    assert [list(row.values())[1:] for row in rows(tmp_path / "run_generator.csv")] == [
+        ["1", "1.5", "2", "25", "50"],
+        ["1", "N/A", "N/A", "25", "50"],
+    ]

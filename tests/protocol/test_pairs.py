@@ -789,6 +789,12 @@ changes = st.builds(
 )
 news = st.builds(model.News, counts, runs | progresses | st.none(), st.none() | changes)
 
+distributions = st.builds(
+    model.Distribution,
+    first=st.integers(-1, 400),
+    counts=st.lists(counts, max_size=3).map(tuple),
+)
+shares = st.floats(0, 1)
 windows = st.builds(
     model.TimelineWindow,
     start_ns=moments,
@@ -808,6 +814,7 @@ windows = st.builds(
             tags=st.dictionaries(words, words, max_size=2).map(
                 lambda tags: tuple(sorted(tags.items()))
             ),
+            distribution=st.none() | distributions,
         ),
         max_size=2,
     ).map(tuple),
@@ -817,7 +824,9 @@ windows = st.builds(
     late_data=counts,
     **dict.fromkeys(("planned", "started", "dropped", "waiting"), counts),
     lag=st.none() | elapsed,
+    cpu=st.none() | st.builds(model.CpuFigures, avg=shares, max=shares),
     measures=measures,
+    distribution=st.none() | distributions,
 )
 queries = st.builds(
     model.TimelineQuery,

@@ -298,7 +298,7 @@ function differenceTable(comparisons) {
     key: (row) => row.key,
     columns: [
       { title: "of", text: (row) => whose(row.figure) },
-      { title: "figure", text: (row) => row.figure.figure },
+      { title: "figure", text: (row) => oneLine(row.figure.figure) },
       {
         title: "A",
         figure: true,

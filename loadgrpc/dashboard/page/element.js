@@ -25,9 +25,10 @@ function filled(element, attributes, children) {
   return element;
 }
 
-/** A link to a run. */
+/** A link to a run. Halves of characters, of which no address can be made, do not hinder others. */
 export function runLink(runId, text) {
-  return el("a", { href: `#/runs/${encodeURIComponent(runId)}` }, text);
+  const id = encodeURIComponent(runId.replace(/\p{Cs}/gu, "\ufffd"));
+  return el("a", { href: `#/runs/${id}` }, text);
 }
 
 /** Names and what belongs to them, pairs of texts, as the content of a list of descriptions. */

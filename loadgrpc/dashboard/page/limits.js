@@ -11,6 +11,7 @@ const OF_CHART = {
   rate: { metrics: ["hits", "failed"], unit: "/s", times: 1 },
   users: { metrics: ["users"], unit: "", times: 1 },
   lag: { metrics: ["lag"], unit: "s", times: 1e9 },
+  cpu: { metrics: ["cpu"], unit: "%", times: 0.01 },
 };
 
 /**

@@ -4,11 +4,11 @@
 import { Chart } from "./chart.js";
 import { ChartGroup } from "./chart_group.js";
 import { button, el } from "./element.js";
-import { duration, rate, size } from "./figures.js";
+import { duration, percent, rate, size } from "./figures.js";
 import { Heat } from "./heat.js";
 import { limitsOf } from "./limits.js";
 import { oneLine } from "./text.js";
-import { tickNumber, tickSize, tickTime } from "./ticks.js";
+import { tickNumber, tickShare, tickSize, tickTime } from "./ticks.js";
 
 const users = (value) => String(value);
 const bytes = (value) => `${size(Math.round(value))}/s`;
@@ -161,6 +161,19 @@ const CHARTS = [
     lines: [
       { label: "p99", colour: "--violet", of: (timeline) => timeline.of("lag.p99") },
       { label: "largest", colour: "--quiet", of: (timeline) => timeline.of("lag.max") },
+    ],
+  },
+  {
+    id: "cpu",
+    title: "CPU of the load generator",
+    hint: "of what its processes can use; above 90 % it is saturated",
+    format: (value) => percent(value, 1),
+    tick: tickShare,
+    whole: true,
+    if: (timeline) => timeline.has("cpu.max"),
+    lines: [
+      { label: "busiest process", colour: "--violet", of: (timeline) => timeline.of("cpu.max") },
+      { label: "mean", colour: "--quiet", of: (timeline) => timeline.of("cpu.avg") },
     ],
   },
 ];

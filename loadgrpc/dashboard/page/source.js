@@ -128,10 +128,9 @@ class Live {
     runId,
     { resolution = 1, from = null, to = null, name = null, plain = false } = {},
   ) {
-    const wanted = name
-      ? { names: name.name, series: 1, by_name: 1 }
-      : { series: 0, distribution: plain ? 0 : 1 };
-    const parameters = { resolution: `${resolution}s`, from, to, ...wanted };
+    const wanted = name ? { names: name.name, series: 1, by_name: 1 } : { series: 0 };
+    const distribution = plain ? 0 : 1;
+    const parameters = { resolution: `${resolution}s`, from, to, distribution, ...wanted };
     const { windows } = await this.#ask(this.#run(runId, `/timeline${query(parameters)}`));
     return name ? Timeline.ofName(windows, name) : Timeline.ofWindows(windows);
   }

@@ -19,3 +19,8 @@ export function tickNumber(value) {
 export function tickSize(value) {
   return size(Math.round(value)).replace(ZEROS, "$1");
 }
+
+/** `25 %`; the value is a share. */
+export function tickShare(value) {
+  return `${Number((100 * value).toPrecision(3))} %`;
+}

@@ -8,7 +8,7 @@ const TIMES = ["p50", "p90", "p95", "p99"];
 const COUNTS = ["users", "planned", "started", "dropped", "waiting", "late"];
 const MAX_FILLED = 600;
 /** Paths whose value is null, not 0, in a window without anything. */
-const ABSENT = /elapsed|response|lag/;
+const ABSENT = /elapsed|response|lag|cpu/;
 
 /** How each column is read from a window; the path is that of the field. */
 const READ = {
@@ -19,6 +19,8 @@ const READ = {
   "hits.bytesReceived": (window) => Number(window.hits?.bytesReceived ?? 0),
   "lag.p99": (window) => time(window.lag, "p99"),
   "lag.max": (window) => time(window.lag, "max"),
+  "cpu.avg": (window) => window.cpu?.avg ?? null,
+  "cpu.max": (window) => window.cpu?.max ?? null,
 };
 for (const each of COUNTS) READ[each] = (window) => Number(window[each] ?? 0);
 for (const each of TIMES) {
@@ -53,7 +55,7 @@ export class Timeline {
     const found = new Timeline();
     for (const { start, length, series = [] } of windows) {
       const own = series.find((each) => isOf(each, name));
-      found.add({ start, length, hits: own?.hits, late: own?.late });
+      found.add({ start, length, ...own });
     }
     return found;
   }

@@ -210,6 +210,7 @@ def window(at: int) -> control_pb2.TimelineWindow:
         hits=hits(count, 3 if 70 < at < 80 else 0, 1, median_ms),
         users=50 if at < SECONDS else 12,
         lag=elapsed(0.2),
+        cpu={"avg": 0.3 + count / 400, "max": 0.4 + count / 300},
     )
 
 
