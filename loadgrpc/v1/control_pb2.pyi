@@ -575,7 +575,7 @@ class GetTimelineResponse(_message.Message):
     def __init__(self, windows: _Optional[_Iterable[_Union[TimelineWindow, _Mapping]]] = ..., resolution: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class TimelineWindow(_message.Message):
-    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting", "cases", "distribution")
+    __slots__ = ("start", "length", "closed", "hits", "series", "users", "late", "late_data", "lag", "checks", "transactions", "measurements", "gauges", "planned", "started", "dropped", "waiting", "cases", "distribution", "cpu")
     START_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLOSED_FIELD_NUMBER: _ClassVar[int]
@@ -595,6 +595,7 @@ class TimelineWindow(_message.Message):
     WAITING_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    CPU_FIELD_NUMBER: _ClassVar[int]
     start: _timestamp_pb2.Timestamp
     length: _duration_pb2.Duration
     closed: bool
@@ -614,7 +615,16 @@ class TimelineWindow(_message.Message):
     waiting: int
     cases: _containers.RepeatedCompositeFieldContainer[_run_pb2.CaseFigures]
     distribution: Distribution
-    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., cases: _Optional[_Iterable[_Union[_run_pb2.CaseFigures, _Mapping]]] = ..., distribution: _Optional[_Union[Distribution, _Mapping]] = ...) -> None: ...
+    cpu: CpuFigures
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., closed: bool = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., series: _Optional[_Iterable[_Union[WindowSeries, _Mapping]]] = ..., users: _Optional[int] = ..., late: _Optional[int] = ..., late_data: _Optional[int] = ..., lag: _Optional[_Union[_run_pb2.ElapsedFigures, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[_run_pb2.CheckFigures, _Mapping]]] = ..., transactions: _Optional[_Iterable[_Union[_run_pb2.TransactionFigures, _Mapping]]] = ..., measurements: _Optional[_Iterable[_Union[_run_pb2.MeasurementFigures, _Mapping]]] = ..., gauges: _Optional[_Iterable[_Union[_run_pb2.GaugeFigures, _Mapping]]] = ..., planned: _Optional[int] = ..., started: _Optional[int] = ..., dropped: _Optional[int] = ..., waiting: _Optional[int] = ..., cases: _Optional[_Iterable[_Union[_run_pb2.CaseFigures, _Mapping]]] = ..., distribution: _Optional[_Union[Distribution, _Mapping]] = ..., cpu: _Optional[_Union[CpuFigures, _Mapping]] = ...) -> None: ...
+
+class CpuFigures(_message.Message):
+    __slots__ = ("avg", "max")
+    AVG_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    avg: float
+    max: float
+    def __init__(self, avg: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
 
 class Distribution(_message.Message):
     __slots__ = ("first", "counts")
@@ -625,7 +635,7 @@ class Distribution(_message.Message):
     def __init__(self, first: _Optional[int] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class WindowSeries(_message.Message):
-    __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags")
+    __slots__ = ("scenario", "name", "method", "protocol", "status_class", "hits", "late", "tags", "distribution")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -641,6 +651,7 @@ class WindowSeries(_message.Message):
     HITS_FIELD_NUMBER: _ClassVar[int]
     LATE_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
+    DISTRIBUTION_FIELD_NUMBER: _ClassVar[int]
     scenario: str
     name: str
     method: str
@@ -649,7 +660,8 @@ class WindowSeries(_message.Message):
     hits: _run_pb2.HitFigures
     late: int
     tags: _containers.ScalarMap[str, str]
-    def __init__(self, scenario: _Optional[str] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., protocol: _Optional[str] = ..., status_class: _Optional[int] = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., late: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    distribution: Distribution
+    def __init__(self, scenario: _Optional[str] = ..., name: _Optional[str] = ..., method: _Optional[str] = ..., protocol: _Optional[str] = ..., status_class: _Optional[int] = ..., hits: _Optional[_Union[_run_pb2.HitFigures, _Mapping]] = ..., late: _Optional[int] = ..., tags: _Optional[_Mapping[str, str]] = ..., distribution: _Optional[_Union[Distribution, _Mapping]] = ...) -> None: ...
 
 class ListEventsRequest(_message.Message):
     __slots__ = ("run_id", "kinds", "agent_id", "limit", "after")
