@@ -411,15 +411,11 @@ async def running(
                 raise identity.StateDirError(message) from error
             fleet = fleet_pb2_grpc.FleetServiceStub(channel)
             places = Places(config.max_processes or default_places())
-            at = config.packages
             agent = AgentProcess(
-                held,
-                fleet,
-                relay,
-                doors,
+                *(held, fleet, relay, doors),
                 room=room,
                 places=places,
-                packages=at,
+                packages=config.packages,
                 why_away=lambda: handshake.trouble(config.broker, files),
             )
             agent.labels = config.labels
