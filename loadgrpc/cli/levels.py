@@ -12,10 +12,11 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
+from loadgrpc.cli import figures
 from loadgrpc.clock import NS_PER_S
-from loadgrpc.errors import RunFailed
+from loadgrpc.errors import RunFailed, Unavailable
 from loadgrpc.judge.grammar import parse
 from loadgrpc.judge.unit import Unit
 from loadgrpc.model import (
@@ -35,6 +36,8 @@ from loadgrpc.model import (
 )
 from loadgrpc.stats.limit import Level, LevelOutcome, TriedLevel, grows
 
+_Answer = TypeVar("_Answer")
+
 MAX_LAG_MS: Final = 5
 LAG_SHARE: Final = 10
 """A generator lags when it does so by more than this, and by more than such a part of what times in
@@ -48,6 +51,8 @@ CLOSING_S: Final = 10.0
 """How long after its end windows of a level may take to close; then what there is counts."""
 DRAIN_S: Final = 15.0
 """How long what is in flight after a level that broke may take to end."""
+PATIENCE_S: Final = 60.0
+"""How long a broker may be away: agents go on with the level that they have."""
 MAX_EXCESS: Final = 3.0
 """Of a value that cannot be compared with its limit by a ratio."""
 BARELY: Final = 0.001
@@ -108,17 +113,25 @@ class Levels:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        doing: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`doing` learns what goes on, as text, about once a second."""
         self._client = client
         self._run_id = run_id
         self._monotonic = monotonic
         self._sleep = sleep
+        self._doing = doing
         self._conditions = tuple(conditions)
         self._keeps_up = keeps_up(conditions)
         self._begun_ns: int | None = None
         """When the level that the run began with did. None: another one was set since."""
         self._broke = False
         """Whether the last level did not hold."""
+        self._asked = 0
+        """Changes of the load so far."""
+
+    async def _ask(self, call: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        return await patiently(call, self._doing, monotonic=self._monotonic, sleep=self._sleep)
 
     async def begin(self) -> None:
         """Wait for the load to begin.
@@ -128,7 +141,8 @@ class Levels:
         """
         while self._begun_ns is None:
             await self._check()
-            for change in await self._client.list_changes(self._run_id):
+            self._doing("the run is starting")
+            for change in await self._ask(lambda: self._client.list_changes(self._run_id)):
                 if change.kind is ChangeKind.LOAD and change.cycle and self._begun_ns is None:
                     self._begun_ns = change.time_ns
             await self._sleep(LEVEL_LOOK_S)
@@ -142,9 +156,11 @@ class Levels:
         began_ns = await self._set(level.rate)
         from_ns = math.ceil(began_ns / NS_PER_S + level.settle_s) * NS_PER_S
         to_ns = from_ns + math.ceil(level.measure_s) * NS_PER_S
-        windows = await self._closed(from_ns, to_ns, (to_ns - began_ns) / NS_PER_S)
-        checked = await self._client.check_run(
-            self._run_id, (*self._conditions, *self._keeps_up), (from_ns, to_ns)
+        span_s = (to_ns - began_ns) / NS_PER_S
+        windows = await self._closed(from_ns, to_ns, span_s, figures.rate(level.rate))
+        thresholds = (*self._conditions, *self._keeps_up)
+        checked = await self._ask(
+            lambda: self._client.check_run(self._run_id, thresholds, (from_ns, to_ns))
         )
         results = checked.results[: len(self._conditions)]
         generator = checked.results[len(self._conditions) :]
@@ -175,7 +191,9 @@ class Levels:
 
     async def _change(self, order: LoadOrder) -> int:
         await self._check()
-        changes = await self._client.set_load(self._run_id, order)
+        self._asked += 1
+        request_id = f"limit-{self._asked}"  # asking again changes nothing
+        changes = await self._ask(lambda: self._client.set_load(self._run_id, order, request_id))
         return max(each.time_ns or 0 for each in changes) + APPLIES_NS
 
     async def _drained(self) -> None:
@@ -183,13 +201,17 @@ class Levels:
         deadline = self._monotonic() + DRAIN_S
         await self._sleep(APPLIES_NS / NS_PER_S)
         while self._monotonic() < deadline:
-            of = (await self._client.get_summary(self._run_id)).iterations
+            self._doing("waiting for what is in flight to end")
+            summary = await self._ask(lambda: self._client.get_summary(self._run_id))
+            of = summary.iterations
             if of.started <= of.ended and not of.waiting:
                 return
             await self._check()
             await self._sleep(LEVEL_LOOK_S)
 
-    async def _closed(self, from_ns: int, to_ns: int, wait_s: float) -> tuple[TimelineWindow, ...]:
+    async def _closed(
+        self, from_ns: int, to_ns: int, wait_s: float, rate: str
+    ) -> tuple[TimelineWindow, ...]:
         """The windows of a span, when all of them are closed."""
         due = self._monotonic() + max(wait_s, 0.0)
         query = TimelineQuery(
@@ -199,9 +221,10 @@ class Levels:
             await self._check()
             left_s = due - self._monotonic()
             if left_s > 0:
+                self._doing(f"{rate}: {math.ceil(left_s)} s left")
                 await self._sleep(min(max(left_s, 0.01), 1.0))
                 continue
-            windows = (await self._client.get_timeline(query)).windows
+            windows = (await self._ask(lambda: self._client.get_timeline(query))).windows
             closed = windows and windows[-1].end_ns >= to_ns and windows[-1].closed
             if closed or left_s < -CLOSING_S:
                 return windows
@@ -213,9 +236,32 @@ class Levels:
         Raises:
             RunFailed: it does not.
         """
-        run = await self._client.get_run(self._run_id)
+        run = await self._ask(lambda: self._client.get_run(self._run_id))
         if run.state.final:
             raise RunFailed(f"run {run.run_id} has ended: {run.reason or run.state.name.lower()}")
+
+
+async def patiently(
+    call: Callable[[], Awaitable[_Answer]],
+    doing: Callable[[str], None],
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> _Answer:
+    """What a call returns that may be repeated; a broker that is away is waited for.
+
+    Raises:
+        Unavailable: it was away for too long.
+    """
+    deadline = monotonic() + PATIENCE_S
+    while True:
+        try:
+            return await call()
+        except Unavailable:
+            if monotonic() >= deadline:
+                raise
+            doing("waiting for the broker")
+            await sleep(LEVEL_LOOK_S)
 
 
 def keeps_up(conditions: Sequence[str]) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from loadgrpc.cli import DEFAULT_BROKER, case_options, line, options, plan_optio
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.conditions import Conjunction
 from loadgrpc.cli.configuration import layers
-from loadgrpc.cli.failure import Failure, failure_of, need_folder
+from loadgrpc.cli.failure import Failure, failure_of, lost_broker, need_folder
 from loadgrpc.cli.run import TEST, named_tests, plan_of_options
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class RateText(values.Value[float]):
         try:
             rate = load_text.rate(text)
         except load_text.LoadTextError as error:
-            raise ValueError(f"{error.why}, not {text!r}") from error
+            raise ValueError(f"{text!r}: {error.why}") from error
         if not MIN_RATE <= rate <= MAX_LEVEL:
             raise ValueError(f"{text!r} is not from {MIN_RATE:g}/s to {MAX_LEVEL:g}/s")
         return rate
@@ -238,18 +238,31 @@ def _planned(
 async def _run(request: LimitRequest) -> int:
     from loadgrpc.cli import limit_report  # noqa: PLC0415
     from loadgrpc.cli.interrupts import Interrupts  # noqa: PLC0415
+    from loadgrpc.cli.screen import Screen  # noqa: PLC0415
 
     stream = sys.stderr if request.as_json else sys.stdout
     until = " and ".join(request.until)
 
+    screen = Screen(stream) if line.is_terminal(stream) and not request.quiet else None
+
     def say(lines: list[line.Line]) -> None:
+        if screen is not None:
+            screen.close()
         if not request.quiet:
             line.write(lines, stream)
+
+    def doing(text: str) -> None:
+        if screen is not None:
+            screen.draw([line.Line(f"  {text}", line.Style.DIM)])
 
     outcome = LimitOutcome()
     with Interrupts() as interrupts:
         interrupts.bear(2)
-        await _search(request, interrupts, outcome, say)
+        try:
+            await _search(request, interrupts, outcome, say, doing)
+        finally:
+            if screen is not None:
+                screen.close()
     found = outcome.found
     code = _exit_code(found)
     reason = "stopped before there was an answer" if found is None else limit_report.reason(found)
@@ -286,10 +299,11 @@ async def _search(
     interrupts: Interrupts,
     outcome: LimitOutcome,
     say: Callable[[list[line.Line]], None],
+    doing: Callable[[str], None],
 ) -> None:
     """Make the run, and search with it until there is an answer, or a signal."""
     from loadgrpc.cli.connection import connect  # noqa: PLC0415
-    from loadgrpc.errors import LoadgrpcError  # noqa: PLC0415
+    from loadgrpc.errors import LoadgrpcError, Unavailable  # noqa: PLC0415
     from loadgrpc.model import Submission  # noqa: PLC0415
 
     endpoint = request.broker or ""
@@ -306,7 +320,7 @@ async def _search(
                 request.plan, request_id=os.urandom(16).hex(), submission=Submission()
             )
             outcome.run_id = run.run_id
-            searching = asyncio.create_task(_levels(request, client, outcome, say))
+            searching = asyncio.create_task(_levels(request, client, outcome, say, doing))
             stopping = asyncio.create_task(interrupts.wait(1))
             try:
                 await asyncio.wait({searching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -316,8 +330,10 @@ async def _search(
                 for task in (searching, stopping):
                     task.cancel()
                 await asyncio.gather(searching, stopping, return_exceptions=True)
-                await _end(client, run.run_id, request.plan.stop_timeout_s + ENDS_S)
+                await _end(client, run.run_id, request.plan.stop_timeout_s + ENDS_S, doing)
     except LoadgrpcError as error:
+        if outcome.run_id and request.broker and isinstance(error, Unavailable):
+            raise lost_broker(error, request.broker, outcome.run_id) from error
         raise failure_of(error, request.broker or "") from error
 
 
@@ -326,18 +342,19 @@ async def _levels(
     client: Client,
     outcome: LimitOutcome,
     say: Callable[[list[line.Line]], None],
+    doing: Callable[[str], None],
 ) -> None:
     """Try levels until there is an answer.
 
     Raises:
-        Failure: the run has ended.
+        Failure: the run has ended, or has nothing of what the condition is about.
     """
     from loadgrpc.cli import limit_report  # noqa: PLC0415
     from loadgrpc.cli.levels import Levels  # noqa: PLC0415
     from loadgrpc.errors import RunFailed  # noqa: PLC0415
     from loadgrpc.stats.limit import Level, LimitSearch  # noqa: PLC0415
 
-    levels = Levels(client, outcome.run_id, request.until)
+    levels = Levels(client, outcome.run_id, request.until, doing=doing)
     search = LimitSearch(request.first, request.most, request.within)
     try:
         await levels.begin()
@@ -348,6 +365,8 @@ async def _levels(
             outcome.levels.append(found)
             search.add(found.tried)
             say([limit_report.level(found)])
+            if missing := limit_report.nothing_selected(found):
+                raise Failure(f"--until: {missing}")
         outcome.found = level
     except RunFailed as error:
         judged = (await client.get_summary(outcome.run_id)).verdict
@@ -356,10 +375,14 @@ async def _levels(
         raise Failure(f"{error}{detail}", code or verdict.UNREACHABLE) from error
 
 
-async def _end(client: Client, run_id: str, patience_s: float) -> None:
+async def _end(
+    client: Client, run_id: str, patience_s: float, doing: Callable[[str], None]
+) -> None:
     """Stop the run, and wait for its end."""
-    run = await client.stop_run(run_id)
+    from loadgrpc.cli.levels import patiently  # noqa: PLC0415
+
+    run = await patiently(lambda: client.stop_run(run_id), doing)
     deadline = time.monotonic() + patience_s
     while not run.state.final and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
-        run = await client.get_run(run_id)
+        run = await patiently(lambda: client.get_run(run_id), doing)

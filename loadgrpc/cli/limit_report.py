@@ -59,6 +59,20 @@ def value(result: ThresholdResult) -> str:
     return f"{what} {significant(result.value)}{' %' if result.unit == '%' else ''}"
 
 
+def nothing_selected(found: LevelEvidence) -> str:
+    """What of the condition is about nothing that was there, although hits were made; or empty."""
+    if not any(each.hits.count for each in found.windows):
+        return ""
+    return next(
+        (
+            f"{each.text}: {each.message}"
+            for each in found.results
+            if each.outcome is ThresholdOutcome.NO_DATA and each.failed
+        ),
+        "",
+    )
+
+
 def answer(found: FoundLimit, until: str) -> list[Line]:
     """What was found out, in one line or two."""
     if found.least == 0 and found.generator:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("run_id", metavar="RUN")
 @options.broker()
-@click.option("--users", type=click.FloatRange(0, 100_000), help="This many users.", metavar="N")
+@click.option("--users", type=click.IntRange(0, 100_000), help="This many users.", metavar="N")
 @click.option("--rate", help="This many arrivals: 200/s, 30/m.", metavar="N/s")
 @click.option(
     "--scale",
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0917 - as click calls it
     run_id: str,
     broker: str,
-    users: float | None,
+    users: int | None,
     rate: str | None,
     scale: float | None,
     pause: bool,  # noqa: FBT001
@@ -81,7 +81,7 @@ def command(  # noqa: PLR0917 - as click calls it
 
 
 def _order(
-    users: float | None, rate: str | None, scale: float | None, *, pause: bool, scenario: str
+    users: int | None, rate: str | None, scale: float | None, *, pause: bool, scenario: str
 ) -> LoadOrder:
     from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit  # noqa: PLC0415
 
@@ -102,4 +102,4 @@ def _rate(text: str) -> float:
     try:
         return load_text.rate(text)
     except load_text.LoadTextError as error:
-        raise Failure(f"--rate: {error.why}, not {text!r}") from error
+        raise Failure(f"--rate: {text!r}: {error.why}") from error

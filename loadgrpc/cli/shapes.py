@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from loadgrpc.cli import line
 from loadgrpc.cli.values import Value
-from loadgrpc.model import MAX_LEVEL, MAX_LEVELS, Load, LoadUnit, Steps
+from loadgrpc.model import MAX_LEVELS, MAX_LEVELS_OF, Load, LoadUnit, Steps
 
 UNITS: Final = {"users": LoadUnit.USERS, "/s": LoadUnit.ARRIVALS}
 SHAPE_NEWS_S: Final = 2.0
@@ -55,13 +55,15 @@ def shape_of(text: str) -> Load:
     unit = UNITS.get(str(getattr(made, "unit", "users")))
     if unit is None:
         raise ValueError(f"{text}: its unit is neither 'users' nor '/s'")
-    levels = _levels(text, made)
+    levels = _levels(text, made, MAX_LEVELS_OF[unit])
+    if not levels:
+        raise ValueError(f"{text} returned None for second 0: it has no level at all")
     if not any(levels):
         raise ValueError(f"{text}: its level is 0 all the time")
     return Load(unit, (Steps(levels, 1.0),))
 
 
-def _levels(text: str, shape: Callable[[int], Any]) -> tuple[float, ...]:
+def _levels(text: str, shape: Callable[[int], Any], most: float) -> tuple[float, ...]:
     """The level of each second, up to its end."""
     levels: list[float] = []
     due_s = time.monotonic() + SHAPE_NEWS_S
@@ -82,8 +84,9 @@ def _levels(text: str, shape: Callable[[int], Any]) -> tuple[float, ...]:
         if not _is_number(level):
             kind = type(level).__name__
             raise ValueError(f"{text} returned a {kind} for second {second}, not a number or None")
-        if not 0 <= level <= MAX_LEVEL:
-            raise ValueError(f"{text} returned {level} for second {second}: not a level")
+        if not 0 <= level <= most:
+            why = f"not from 0 to {most:,.0f}"
+            raise ValueError(f"{text} returned {level} for second {second}: {why}")
         levels.append(float(level))
 
 

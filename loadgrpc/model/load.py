@@ -11,7 +11,8 @@ MAX_STAGES: Final = 1_000
 MAX_LEVELS: Final = 20_000
 """Levels of all its `Steps` together: five and a half hours of one each second."""
 MAX_LEVEL: Final = 1_000_000.0
-"""Arrivals per second; of users there may be 100,000."""
+"""Arrivals per second."""
+MAX_LEVEL_USERS: Final = 100_000.0
 MAX_LOAD_CHANGES: Final = 1_000
 """Live changes of one scenario in a run."""
 MAX_AGENT_USERS: Final = 10_000
@@ -25,6 +26,9 @@ class LoadUnit(IntEnum):
     """Users who are active at a time: a closed model."""
     ARRIVALS = 2
     """Iterations that start per second, whatever the answers do: an open model."""
+
+
+MAX_LEVELS_OF: Final = {LoadUnit.USERS: MAX_LEVEL_USERS, LoadUnit.ARRIVALS: MAX_LEVEL}
 
 
 class Spacing(IntEnum):

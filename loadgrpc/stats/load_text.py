@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 from loadgrpc.model import (
     MAX_LEVEL,
     MAX_LEVELS,
+    MAX_LEVELS_OF,
     MAX_STAGES,
     Hold,
     Load,
@@ -47,9 +48,11 @@ _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.(?!\.)[0-9]{0,9})?|\.[0-9]{1,9}")
 _TIME: Final = re.compile(r"((?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ms|[hms])\s?)+)(?![A-Za-z0-9])")
 _PART: Final = re.compile(r"([0-9.]+)(ms|[hms])")
 _UNIT: Final = re.compile(r"\s*(/\s*s(?:ec)?\b|/\s*m(?:in)?\b|users?\b)")
+_RATE: Final = re.compile(rf"\s*({_NUMBER.pattern})(?:\s*(/\s*s(?:ec)?|/\s*m(?:in)?))?\s*")
 _FILE: Final = re.compile(r'"([^"]+)"|\'([^\']+)\'|([^\s;"\']+)')
 _UNIT_S: Final = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 PER_MINUTE: Final = 60.0
+_AS_IN: Final = {"for": "100/s for 30s", "in": "in 1m", "each": "each 1m", "period": "period 2m"}
 
 
 class LoadTextError(ValueError):
@@ -93,10 +96,13 @@ def rate(text: str) -> float:
     Raises:
         LoadTextError: it is something else.
     """
-    written = text.strip() if "/" in text else f"{text.strip()}/s"
-    level = stages(f"1/s for 1s; {written} for 1s").stages[-1]
-    assert isinstance(level, Hold)  # noqa: S101 - it has this form
-    return level.level
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise LoadTextError(text, 0, "expected a rate, such as 200/s or 30/m")
+    per_s = float(match[1]) / (PER_MINUTE if "m" in (match[2] or "") else 1.0)
+    if per_s > MAX_LEVEL:
+        raise LoadTextError(text, 0, f"expected at most {MAX_LEVEL:,.0f}/s")
+    return per_s
 
 
 class _Parser:
@@ -209,8 +215,8 @@ class _Parser:
         levels = tuple(round(first + by * step, 9) for step in range(1, count + 1))
         if min(levels) < 0:
             raise self._wrong(f"these steps go down to {min(levels):g}, below 0", at)
-        if max(levels) > MAX_LEVEL:
-            raise self._wrong(f"these steps go up to {max(levels):g}, over {MAX_LEVEL:,.0f}", at)
+        if max(levels) > self._most:
+            raise self._wrong(f"these steps go up to {max(levels):g}, over {self._most:,.0f}", at)
         self._add(Steps(levels, self._time()))
 
     def _sine(self) -> None:
@@ -259,8 +265,8 @@ class _Parser:
         except ValueError as error:
             raise self._wrong(str(error), at) from None
         for number in numbers:
-            if not 0 <= number <= MAX_LEVEL:
-                raise self._wrong(f"{name} has {number:g}, not a level", at)
+            if not 0 <= number <= self._most:
+                raise self._wrong(f"{name} has {number:g}: not from 0 to {self._most:,.0f}", at)
         scale = PER_MINUTE if unit is not None and "m" in unit[1] else 1.0
         self._add(Steps(tuple(number / scale for number in numbers), each_s), at)
 
@@ -293,10 +299,14 @@ class _Parser:
     def _scaled(self, number: float, at: int) -> float:
         """A number in the unit of the level that was read last."""
         value = number / self._per
-        most = 100_000 if self._unit is LoadUnit.USERS else MAX_LEVEL
-        if value > most:
-            raise self._wrong(f"expected at most {most:,.0f}", at)
+        if value > self._most:
+            raise self._wrong(f"expected at most {self._most:,.0f}", at)
         return value
+
+    @property
+    def _most(self) -> float:
+        """The highest level of the unit that there is."""
+        return MAX_LEVELS_OF[self._unit or LoadUnit.ARRIVALS]
 
     def _note_unit(self, word: str, at: int) -> None:
         unit = LoadUnit.USERS if word.lower().startswith("u") else LoadUnit.ARRIVALS
@@ -325,7 +335,7 @@ class _Parser:
 
     def _word(self, word: str) -> None:
         if not self._maybe_word(word):
-            raise self._wrong(f"expected {word!r}")
+            raise self._wrong(f"expected {word!r}, as in {_AS_IN[word]!r}")
 
     def _maybe_word(self, word: str) -> bool:
         self._skip()

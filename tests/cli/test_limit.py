@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from dataclasses import replace
 
 import click
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from loadgrpc.cli import limit, limit_report
 from loadgrpc.cli.conditions import Conjunction, separated
 from loadgrpc.cli.levels import MAX_EXCESS, LevelEvidence, Levels, excess_of, judged, keeps_up
-from loadgrpc.errors import RunFailed
+from loadgrpc.errors import RunFailed, Unavailable
 from loadgrpc.judge.grammar import parse
 from loadgrpc.model import (
     Change,
@@ -131,6 +132,7 @@ class Server:
         self.rates = [(BEGAN_S, 50.0)]
         self.judged = []
         self.state = RunState.RUNNING
+        self.away_until_s = 0.0
         self.in_flight = 0
         self.plan = plan_of(test="a.B.c")
 
@@ -143,6 +145,8 @@ class Server:
         self.in_flight = max(0, self.in_flight - 1)
 
     async def get_run(self, run_id):
+        if self.away_until_s > self.now_s:
+            raise Unavailable("nobody answers")
         return Run(
             run_id=run_id,
             state=self.state,
@@ -167,7 +171,7 @@ class Server:
         return [state, load]
 
     async def set_load(self, run_id, order, request_id=""):
-        assert (run_id, request_id) == ("r-1", "")
+        assert (run_id, request_id) == ("r-1", f"limit-{len(self.orders) + 1}")
         self.orders.append((order.kind.name, order.value))
         if order.kind is LoadChangeKind.LEVEL:
             self.rates.append((self.now_s, order.value))
@@ -417,3 +421,58 @@ def test_the_help_has_no_load_of_its_own():
     assert {"until", "first", "most", "within", "server_url", "max_users", "agents"} <= names
     assert not names & {"users", "iterations", "load", "thresholds", "observers", "retry"}
     assert "Find the rate" in limit.command.get_help(click.Context(limit.command))
+
+
+def test_a_condition_about_nothing_that_is_there_is_no_level():
+    """It would not hold at any, and nothing of the server would follow from that."""
+    there = evidence()
+    nothing = replace(result(P99, None), message="there were no response times of hits named buy")
+    absent = replace(there, results=(nothing,))
+
+    assert limit_report.nothing_selected(there) == ""
+    assert limit_report.nothing_selected(absent) == (
+        f"{P99}: there were no response times of hits named buy"
+    )
+    silent = replace(absent, windows=(replace(window(1), hits=HitFigures()),))
+    assert limit_report.nothing_selected(silent) == ""
+
+
+def test_what_a_search_does_is_said_while_it_does_it():
+    """How long each level still takes, and what it waits for between them."""
+    server, said = Server(150), []
+
+    async def go():
+        levels = Levels(
+            server, "r-1", [P99], monotonic=server.monotonic, sleep=server.sleep, doing=said.append
+        )
+        await levels.begin()
+        for rate in (50, 200, 141):
+            await levels.attempt(Level(rate=rate, settle_s=2, measure_s=4))
+
+    asyncio.run(go())
+    assert said[0] == "the run is starting"
+    left_s = [int(each.split()[1]) for each in said if each.startswith("200/s: ")]
+    assert left_s == sorted(left_s, reverse=True)
+    assert 6 <= left_s[0] <= 8
+    assert left_s[-1] == 1
+    assert "waiting for what is in flight to end" in said
+
+
+@pytest.mark.parametrize(("away_s", "ends"), [(30, False), (90, True)])
+def test_a_broker_that_is_away_for_a_moment_is_waited_for(away_s, ends):
+    """Agents go on with the level; only if it stays away is the search over."""
+    server = Server(150)
+
+    async def go():
+        levels = levels_of(server)
+        await levels.begin()
+        await levels.attempt(Level(rate=50, settle_s=2, measure_s=4))
+        server.away_until_s = server.now_s + away_s
+        return await levels.attempt(Level(rate=100, settle_s=2, measure_s=4))
+
+    if ends:
+        with pytest.raises(Unavailable):
+            asyncio.run(go())
+    else:
+        assert asyncio.run(go()).tried.outcome is HELD
+        assert server.orders == [("LEVEL", 100)]

@@ -25,6 +25,12 @@ def odd(second):
 def failing(second):
     return 1 / (2 - second)
 
+def crowded(second):
+    return 100_001
+
+def over(second):
+    return None
+
 def leaving(second):
     raise SystemExit("enough")
 
@@ -62,6 +68,8 @@ def test_a_shape_is_asked_for_each_second():
         ("shapes_of_test:endless", "does not end"),
         ("shapes_of_test:odd", "returned a str for second 0"),
         ("shapes_of_test:failing", "failed for second 2: ZeroDivisionError"),
+        ("shapes_of_test:crowded", "returned 100001 for second 0: not from 0 to 100,000"),
+        ("shapes_of_test:over", "returned None for second 0"),
         ("shapes_of_test:leaving", "failed for second 0: SystemExit: enough"),
     ],
 )

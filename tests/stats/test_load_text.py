@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgrpc.model import Hold, Load, LoadUnit, Ramp, Sine, Steps
-from loadgrpc.stats.load_text import LoadTextError, span, stages, text
+from loadgrpc.stats.load_text import LoadTextError, rate, span, stages, text
 
 ARRIVALS, USERS = LoadUnit.ARRIVALS, LoadUnit.USERS
 
@@ -74,6 +74,21 @@ def test_what_is_wrong_is_pointed_at(written, at, why):
     assert written.startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("written", "per_s"), [("200/s", 200), ("30/m", 0.5), (" 50 ", 50), ("1.5 / s", 1.5)]
+)
+def test_a_rate_alone(written, per_s):
+    """Per second, unless it says something else."""
+    assert rate(written) == per_s
+
+
+@pytest.mark.parametrize("written", ["fast", "5 users", "-1/s", "5/s for 1s; 6/s", "9999999/s", ""])
+def test_what_is_no_rate(written):
+    """Refused with one that is."""
+    with pytest.raises(LoadTextError, match=r"such as 200/s or 30/m|at most 1,000,000/s"):
+        rate(written)
+
+
 def test_a_trace_is_read_from_a_file():
     """Numbers of a file are levels, each for a second or as long as the text says."""
     files = {"a b.txt": (3, 1, 2), "per_minute": (60.0, 30.0)}
@@ -81,6 +96,8 @@ def test_a_trace_is_read_from_a_file():
     assert stages("trace 'a b.txt'", files.get) == Load(ARRIVALS, (Steps((3, 1, 2), 1.0),))
     assert stages("trace per_minute /m each 2s", files.get).stages == (Steps((1.0, 0.5), 2.0),)
     assert stages('trace "a b.txt" users', files.get).unit is USERS
+    with pytest.raises(LoadTextError, match="has 100001: not from 0 to 100,000"):
+        stages("trace many users", lambda _: [100_001.0])
 
 
 numbers = st.integers(0, 1_000_000).map(lambda n: n / 1000)
