@@ -51,7 +51,7 @@ CLOSING_S: Final = 10.0
 """How long after its end windows of a level may take to close; then what there is counts."""
 DRAIN_S: Final = 15.0
 """How long what is in flight after a level that broke may take to end."""
-PATIENCE_S: Final = 60.0
+BROKER_AWAY_S: Final = 60.0
 """How long a broker may be away: agents go on with the level that they have."""
 MAX_EXCESS: Final = 3.0
 """Of a value that cannot be compared with its limit by a ratio."""
@@ -253,7 +253,7 @@ async def patiently(
     Raises:
         Unavailable: it was away for too long.
     """
-    deadline = monotonic() + PATIENCE_S
+    deadline = monotonic() + BROKER_AWAY_S
     while True:
         try:
             return await call()

@@ -206,6 +206,19 @@ def test_what_is_ours_is_built_each_time(monkeypatch, tmp_path, build, reason):
     assert reason in missing.get("ours", "")
 
 
+def test_what_did_not_install_is_left_out_with_a_reason(monkeypatch):
+    """The step that failed, and what one has to know to get it."""
+    steps = [["true"], ["false", "now", "/somewhere"]]
+    peer = peers.Peer("absent", "true", lambda: steps, [], whence="no package has it")
+    monkeypatch.setattr(peers, "PEERS", (peer,))
+    monkeypatch.setattr(peers, "find", lambda _: None)
+
+    assert peers.provide({"absent"}) == (
+        {},
+        {"absent": "`false now` could not install it (exit code 1); no package has it"},
+    )
+
+
 def test_nginx_status_is_read():
     """The third number of the third line is that of requests."""
     status = "Active connections: 1 \nserver accepts handled requests\n 7 7 1234 \nReading: 0\n"

@@ -35,6 +35,8 @@ class Peer:
     install: Callable[[], list[list[str]]]
     version: Sequence[str]
     """Arguments that make it print its version; its exit code does not matter."""
+    whence: str = ""
+    """What has to be known of where it comes from, if it did not install."""
     ours: Path | None = None
     """Where its installation leaves it, if it is of this project: it is built each time."""
 
@@ -64,6 +66,7 @@ PEERS: Final = (
             ["cp", str(TOOLS / "wrk2-source/wrk"), str(BIN / "wrk2")],
         ],
         ["-v"],
+        whence=f"no package has it, so that it is built from its source, {WRK2}",
     ),
     Peer("hey", "go", _go("github.com/rakyll/hey@latest"), []),
     Peer(
@@ -137,7 +140,10 @@ def _install(peer: Peer) -> str:
             return f"it did not install within {BUILD_S:g} s"
         if code:
             print(output[-4000:], file=sys.stderr)
-            return f"`{peer.needs}` could not install it (exit code {code})"
+            failed = " ".join(each for each in command[:2] if not each.startswith(("-", "/")))
+            return "; ".join(
+                filter(None, [f"`{failed}` could not install it (exit code {code})", peer.whence])
+            )
     return ""
 
 
