@@ -115,14 +115,11 @@ class AgentProcess:
         self._offline = asyncio.Event()
         """Set while there is no stream to the broker."""
         self._offline.set()
-        self._lease_s = DEFAULT_LEASE_S
-        self._heartbeat_s = HEARTBEAT_S
+        self._lease_s, self._heartbeat_s = DEFAULT_LEASE_S, HEARTBEAT_S
         self._heard_at = asyncio.get_running_loop().time()
         """When the broker was last heard from."""
-        self._silent = False
-        self._broker_version = ""
-        self._leaving = False
-        self._said_goodbye = False
+        self._silent, self._broker_version = False, ""
+        self._leaving = self._said_goodbye = False
         self._aged = False
         """Whether it is too old to be given more work."""
         self.dismissed = asyncio.Event()
