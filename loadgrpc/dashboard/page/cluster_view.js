@@ -105,6 +105,7 @@ export class ClusterView {
         },
         {
           title: "run",
+          class: "id",
           text: (agent) => oneLine(agent.runId) || NONE,
           node: (agent) => (agent.runId ? runLink(agent.runId, oneLine(agent.runId)) : NONE),
           value: (agent) => agent.runId,

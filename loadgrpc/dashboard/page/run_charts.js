@@ -166,7 +166,7 @@ const CHARTS = [
   {
     id: "cpu",
     title: "CPU of the load generator",
-    hint: "of what its processes can use; above 90 % it is saturated",
+    hint: "above 90 % it is saturated",
     format: (value) => percent(value, 1),
     tick: tickShare,
     whole: true,
