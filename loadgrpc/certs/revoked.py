@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from loadgrpc import private
 from loadgrpc.certs.files import CertsError, TlsFiles
 from loadgrpc.certs.holder import Mark, library
+from loadgrpc.text import counted
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateRevocationList
@@ -62,7 +63,7 @@ class Revoked:
         except CertsError as error:
             _log.warning("the list of revoked certificates from before stays in use: %s", error)
             return
-        _log.info("read %s again: %d certificates are revoked", self._files.crl, len(marks))
+        _log.info("read %s again: %s", self._files.crl, counted(len(marks), "revoked certificate"))
         self._marks = marks
 
     def _stamped(self) -> object:

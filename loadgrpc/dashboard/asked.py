@@ -5,6 +5,7 @@ Rule: a parameter that is not known, or cannot be read, is refused by its name; 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any, Final, TypeVar
 
@@ -21,6 +22,8 @@ M = TypeVar("M", bound=Message)
 W = TypeVar("W", timestamp_pb2.Timestamp, duration_pb2.Duration)
 
 MAX_BODY_BYTES: Final = 1 << 20
+MAX_BODY_S: Final = 30.0
+"""How long one may take to come."""
 MAX_QUERY_VALUES: Final = 200
 _FLAGS: Final = {"0": False, "false": False, "1": True, "true": True}
 
@@ -139,8 +142,14 @@ async def _body(request: Request) -> bytes:
     if kind != "application/json":
         raise TurnedAway(415, "INVALID_ARGUMENT", "NOT_JSON", "the body must be application/json")
     found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > MAX_BODY_BYTES:
-            raise TurnedAway(413, "INVALID_ARGUMENT", "TOO_LARGE", "the body has more than 1 MiB")
+    try:
+        async with asyncio.timeout(MAX_BODY_S):
+            async for chunk in request.stream():
+                found += chunk
+                if len(found) > MAX_BODY_BYTES:
+                    too_large = "the body has more than 1 MiB"
+                    raise TurnedAway(413, "INVALID_ARGUMENT", "TOO_LARGE", too_large)
+    except TimeoutError:
+        too_slow = f"the body takes longer than {MAX_BODY_S:.0f} s"
+        raise TurnedAway(408, "DEADLINE_EXCEEDED", "TOO_SLOW", too_slow) from None
     return bytes(found)

@@ -1,7 +1,8 @@
 """The server of the page: uvicorn in the loop of whoever starts it, for as long as that wants.
 
 Rule: it takes no signals and writes no logs of its own; it never keeps the end of its process
-waiting: whoever looks is sent away at once.
+waiting: whoever looks is sent away at once. Connections are bounded, and so is how long one may do
+nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from loadgrpc.certs import TlsFiles
 from loadgrpc.certs.web_context import WebContext
@@ -23,13 +25,15 @@ from loadgrpc.dashboard.reading import PageInfo, PageReads
 from loadgrpc.dashboard.routes import app
 
 MAX_CONNECTIONS: Final = 1_000
-"""Further ones get 503."""
+"""Further ones are closed."""
 BACKLOG: Final = 128
 CLOSE_S: Final = 2
 """How long answers may take to end when the server does."""
 STUCK_MS: Final = 60_000
 """A connection whose other side takes nothing for this long is cut."""
 KEEP_ALIVE_S: Final = 15
+IDLE_S: Final = 15.0
+"""A connection is cut that has sent no whole request for this long, or up to twice as long."""
 MAX_HEAD_BYTES: Final = 65_536
 
 
@@ -82,6 +86,34 @@ class _Config(uvicorn.Config):
         self.ssl = self.context
 
 
+class BoundedConnection(H11Protocol):
+    """A connection that is cut if it asks for nothing, or not to the end, for IDLE_S."""
+
+    _idle = False
+    """Whether it asked for nothing when it was last looked at."""
+    _seen: object = None
+    """The request that it had then."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+            return
+        self.loop.call_later(IDLE_S, self._look)
+
+    def _look(self) -> None:
+        """Cuts it, if nothing has changed since it was looked at last."""
+        if self.transport.is_closing():
+            return
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self._idle and self.cycle is self._seen:
+            self.transport.abort()
+            return
+        self._idle, self._seen = idle, self.cycle
+        self.loop.call_later(IDLE_S, self._look)
+
+
 class _Server(uvicorn.Server):
     """Whoever starts it handles signals."""
 
@@ -107,7 +139,7 @@ async def served(
     page = app(client, info, config.names)
     settings = _Config(
         page.asgi,
-        http="h11",
+        http=BoundedConnection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -115,7 +147,6 @@ async def served(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MAX_CONNECTIONS,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=CLOSE_S,

@@ -1,8 +1,12 @@
 """Who may talk to the page: nobody else's page, whatever name or origin it has."""
 
+import asyncio
 import re
 import socket
+from contextlib import suppress
 from itertools import product
+
+from loadgrpc.dashboard import asked, page_server
 
 EVIL = "evil.example"
 
@@ -56,8 +60,8 @@ def test_other_pages_are_refused(at_page):
 
     async def use(_, page):
         for method, headers in product(("GET", "POST", "DELETE"), OTHERS):
-            asked = {**headers, "X-Loadgrpc": "1"}
-            answer = await page.http.request(method, "/api/runs", headers=asked)
+            headed = {**headers, "X-Loadgrpc": "1"}
+            answer = await page.http.request(method, "/api/runs", headers=headed)
             assert answer.status_code == 403
             assert answer.json()["reason"] == "OTHER_ORIGIN"
             assert not [name for name in answer.headers if name.startswith("access-control")]
@@ -148,5 +152,64 @@ def test_a_preflight_is_not_answered(at_page):
         answer = await page.http.options("/api/runs", headers=headers)
         assert answer.status_code == 403
         assert "access-control-allow-origin" not in answer.headers
+
+    at_page(use, control=True)
+
+
+def test_connections_that_ask_for_nothing_are_cut(at_page, active, monkeypatch):
+    """Neither silence nor half a request keeps one open; a stream that goes on stays."""
+    monkeypatch.setattr(page_server, "IDLE_S", 0.1)
+
+    async def use(desk, page):
+        run, _ = await active(desk)
+        port = int(page.url.rpartition(":")[2].strip("/"))
+        async with page.watch(run.run_id) as messages:
+            await anext(messages)
+            for begun in (b"", b"GET /api/web HTTP/1.1\r\nHost: local"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(begun)
+                async with asyncio.timeout(10):
+                    with suppress(ConnectionError):
+                        assert await reader.read() == b""
+                writer.close()
+            await page.client.add_note(run.run_id, "still there")
+            async for _, _, document in messages:
+                if "still there" in str(document):
+                    break
+
+    at_page(use)
+
+
+def test_connections_are_bounded(at_page, monkeypatch):
+    """One more than there may be is closed, and those that are there are answered."""
+    monkeypatch.setattr(page_server, "MAX_CONNECTIONS", 1)
+
+    async def use(_, page):
+        await page.get("/api/web")
+        port = int(page.url.rpartition(":")[2].strip("/"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(10):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        await page.get("/api/web")
+
+    at_page(use)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(at_page, monkeypatch):
+    """Whoever announces one and sends half of it gets an answer, and not forever."""
+    monkeypatch.setattr(asked, "MAX_BODY_S", 0.1)
+
+    async def use(_, page):
+        port = int(page.url.rpartition(":")[2].strip("/"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /api/runs HTTP/1.1\r\nHost: localhost\r\nX-Loadgrpc: 1\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
+        async with asyncio.timeout(10):
+            assert b" 408 " in await reader.readline()
+        writer.close()
 
     at_page(use, control=True)

@@ -23,6 +23,7 @@ export class LoginView {
     const form = el(
       "form",
       { class: "login", on: { submit: (event) => this.#submit(event) } },
+      el("input", { autocomplete: "username", hidden: true }), // as keepers of passwords want it
       el("p", { class: "field" }, el("label", { for: id }, "Token"), this.token, this.wrong),
       el("div", { class: "buttons" }, this.enter),
     );
