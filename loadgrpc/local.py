@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from loadgrpc.agent import agent, identity, supplies
+from loadgrpc.agent import identity, serving, supplies
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.observers.config import ObserverConfig
@@ -35,7 +35,7 @@ async def local_cluster(*, keep_events: bool = False) -> AsyncIterator[str]:
             agent_config = AgentConfig(
                 broker=endpoint, state_dir=Path(folder) / "agent", packages=_packages()
             )
-            async with agent.running(agent_config, on_connected=lambda _: connected.set()):
+            async with serving.running(agent_config, on_connected=lambda _: connected.set()):
                 await connected.wait()
                 yield endpoint
 

@@ -52,14 +52,17 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def read(path: Path, most: int) -> bytes | None:
+def read(path: Path, most: int, *, follow: bool = True) -> bytes | None:
     """All of a file; None: it has more than `most` bytes, or is no file.
+
+    `follow`: also through a symbolic link, which must not be anybody else's.
 
     Raises:
         OSError: it cannot be opened.
     """
     # Who opens a pipe that nobody writes to would wait for that.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return None

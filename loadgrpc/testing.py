@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from loadgrpc.agent import agent
+from loadgrpc.agent import serving
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.clock import NS_PER_S
@@ -90,7 +90,7 @@ async def running_cluster(*, agents: int = 1, store: str = ":memory:") -> AsyncI
         connected: asyncio.Queue[str] = asyncio.Queue()
         for number in range(agents):
             agent_config = AgentConfig(broker=endpoint, state_dir=folder / str(number))
-            running = agent.running(agent_config, on_connected=connected.put_nowait)
+            running = serving.running(agent_config, on_connected=connected.put_nowait)
             await stack.enter_async_context(running)
         for _ in range(agents):
             await connected.get()

@@ -12,11 +12,10 @@ import asyncio
 import functools
 import logging
 import os
-import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,24 +24,23 @@ from google.protobuf import timestamp_pb2
 
 from loadgrpc import __version__
 from loadgrpc.agent import identity
-from loadgrpc.agent.config import AgentConfig
+from loadgrpc.agent.code_trust import EVERYBODY, CodeTrust
 from loadgrpc.agent.defects import log_defect
 from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.part import AssignedPart
-from loadgrpc.agent.places import Places, default_places
+from loadgrpc.agent.places import Places
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.relay import Relay
 from loadgrpc.agent.reports import PartKey, Reports
 from loadgrpc.agent.runner import AgentServices, finish_former
 from loadgrpc.agent.spool import SpoolRoom
-from loadgrpc.agent.streams import Streams
 from loadgrpc.agent.supplies import Supplies
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.errors import LoadgrpcError, Unavailable
-from loadgrpc.model import Assignment, StopMode
-from loadgrpc.protocol import handshake, status, times
+from loadgrpc.model import Assignment, Confinement, StopMode
+from loadgrpc.protocol import status, times
 from loadgrpc.protocol.backoff import Backoff
-from loadgrpc.protocol.descriptors import raise_limit
 from loadgrpc.protocol.fleet import (
     DEFAULT_LEASE_S,
     HEARTBEAT_S,
@@ -57,7 +55,6 @@ from loadgrpc.protocol.fleet import (
     registration_to_proto,
     until_heartbeat_s,
 )
-from loadgrpc.protocol.transport import new_channel
 from loadgrpc.protocol.version import other_version
 from loadgrpc.v1 import fleet_pb2, fleet_pb2_grpc
 
@@ -89,9 +86,14 @@ class AgentProcess:
         packages: Path | None = None,
         why_away: Callable[[], str] = str,
         start_process: Callable[..., RunnerProcess] = RunnerProcess.of,
+        workplace: Workplace | None = None,
+        trust: CodeTrust = EVERYBODY,
+        no_python: str = "",
     ) -> None:
         self.agent_id = held.agent_id
         self.labels: tuple[str, ...] = ()
+        self.confinement = Confinement(signed_only=trust.demands_signatures)
+        """What it says of how it confines what it runs."""
         self._why_away = why_away
         """Asked, in a thread, why the broker cannot be reached. Empty: nobody knows."""
         self._fleet = fleet
@@ -104,8 +106,15 @@ class AgentProcess:
             doors=doors,
             reports=self._reports,
             places=places,
-            supplies=Supplies(held, fleet, start_process, self._reports.preparing, packages),
+            supplies=Supplies(
+                *(held, fleet, start_process, self._reports.preparing, packages),
+                workplace=workplace,
+                offers_own=not trust.demands_signatures,
+            ),
             start_process=start_process,
+            trust=trust,
+            workplace=workplace,
+            no_python=no_python,
         )
         self._parts: dict[PartKey, AssignedPart] = {}
         self._held: set[PartKey] = set()
@@ -183,6 +192,10 @@ class AgentProcess:
         for living in self._living:
             living.cancel()
         await asyncio.gather(*heard, *self._living, return_exceptions=True)
+
+    def parts(self) -> list[AssignedPart]:
+        """Its parts of runs."""
+        return list(self._parts.values())
 
     # The stream
 
@@ -305,6 +318,7 @@ class AgentProcess:
             sent_ns=time.time_ns(),
             prepares=True,
             labels=self.labels,
+            confinement=self.confinement,
         )
 
     # Parts
@@ -329,7 +343,10 @@ class AgentProcess:
     async def resume(self) -> None:
         """Goes on with what an agent before this one has left."""
         parts: dict[PartKey, list[RunnerFolder]] = {}
-        for folder in await asyncio.to_thread(RunnerFolder.former, self._services.state):
+        services = self._services
+        for folder in await asyncio.to_thread(
+            RunnerFolder.former, services.state, services.workplace
+        ):
             run_id = folder.source_id.run_id
             _log.info("run %s: found a runner left by an earlier agent process", run_id)
             self._held.add((run_id, folder.scenario))
@@ -377,70 +394,3 @@ class AgentProcess:
 def _now() -> timestamp_pb2.Timestamp:
     """Now, by this machine's clock, however it is set meanwhile."""
     return times.timestamp_to_proto(time.time_ns())
-
-
-@asynccontextmanager
-async def running(
-    config: AgentConfig, *, on_connected: Callable[[str], None]
-) -> AsyncIterator[asyncio.Event]:
-    """An agent that works for as long as the context lasts; yields what is set when it may leave.
-
-    Raises:
-        StateDirError: its state directory cannot be used.
-        CertsError: its certificate cannot.
-    """
-    raise_limit()
-    certificates = config.certificates or {}
-    held = identity.claim(config.state_dir, tuple(certificates))
-    files = certificates.get(held.agent_id)
-    try:
-        async with (
-            new_channel(config.broker, files) as channel,
-            Streams(channel, lambda: new_channel(config.broker, files)) as streams,
-        ):
-            relay = Relay(streams)
-            room = SpoolRoom(config.spool_bytes)
-            doors = Doors(relay, held.folder)
-            try:
-                await doors.open()
-            except OSError as error:
-                message = f"cannot use the state directory {held.folder}: {error}"
-                raise identity.StateDirError(message) from error
-            fleet = fleet_pb2_grpc.FleetServiceStub(channel)
-            places = Places(config.max_processes or default_places())
-            agent = AgentProcess(
-                *(held, fleet, relay, doors),
-                room=room,
-                places=places,
-                packages=config.packages,
-                why_away=lambda: handshake.trouble(config.broker, files),
-            )
-            agent.labels = config.labels
-            await agent.resume()
-            connecting = asyncio.create_task(agent.run(on_connected))
-            if config.max_age_s is not None:
-                delta_s = random.uniform(0.0, config.max_age_delta_s)  # noqa: S311 - no secret
-                asyncio.get_running_loop().call_later(config.max_age_s + delta_s, agent.age)
-            try:
-                yield agent.dismissed
-            finally:
-                await agent.leave()
-                connecting.cancel()
-                await asyncio.gather(connecting, return_exceptions=True)
-                await doors.close()
-                await relay.close()
-    finally:
-        held.release()
-
-
-async def serve(
-    config: AgentConfig, *, on_connected: Callable[[str], None], stop: asyncio.Event
-) -> None:
-    """Works until `stop` is set, or it is too old; calls `on_connected` with its id when it is."""
-    async with running(config, on_connected=on_connected) as dismissed:
-        ends = [asyncio.create_task(event.wait()) for event in (stop, dismissed)]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                end.cancel()

@@ -4,8 +4,8 @@
     bundles/SHA256.part    what has come of one that is being fetched
 
 Rule: what breaks off is continued from where it was. What is as long as the bundle, but is not
-it, is fetched once more, from the beginning. Together they are bounded: the one that was used
-longest ago goes first.
+it, is fetched once more, from the beginning; so is what has changed here since it came. Together
+they are bounded: the one that was used longest ago goes first.
 """
 
 from __future__ import annotations
@@ -58,6 +58,10 @@ class BundleCache:
         async with self._lock:
             if not path.exists():
                 await asyncio.to_thread(private.folder, self._folder)
+                await self._fetch(sha256, on_progress)
+            elif await asyncio.to_thread(_digest, path) != sha256:
+                _log.warning("the bundle %s is not what it was: fetching it again", sha256)
+                path.unlink()
                 await self._fetch(sha256, on_progress)
             os.utime(path)
             file = path.open("rb")

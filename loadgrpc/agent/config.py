@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loadgrpc.agent.spool import DEFAULT_SPOOL_BYTES
 from loadgrpc.certs import TlsFiles
+from loadgrpc.model import NO_LIMITS, Limits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +34,9 @@ class AgentConfig:
     certificates: Mapping[str, TlsFiles] | None = None
     """Those of agents, by name: it becomes the first that does not run here yet. None: it speaks
     without encryption."""
+    trusted_keys: tuple[Path, ...] = ()
+    """Files of public keys: it runs only what is signed with one of them. Empty: everything."""
+    run_as: str = ""
+    """The user that runners run as. Empty: its own."""
+    limits: Limits = NO_LIMITS
+    """What each run may take of it."""

@@ -1,9 +1,10 @@
 """Where runners reach the relay.
 
-Rule: ours use a Unix socket in a folder that only this user can enter: no other program on the
-machine can intercept anything. Runners of a `test_runner` get HOST:PORT, by the protocol; that
-port is opened when the first of them starts, and silent connections to it are bounded in number
-and in time, so that the agent never runs out of descriptors.
+Rule: ours use a Unix socket in a folder that only this user can enter, or that the user whom they
+run as can connect to: no other program on the machine can intercept anything. Runners of a
+`test_runner` get HOST:PORT, by the protocol; that port is opened when the first of them starts, and
+silent connections to it are bounded in number and in time, so that the agent never runs out of
+descriptors.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import grpc.aio
 
 from loadgrpc import private
 from loadgrpc.agent.relay import SERVICES, Relay
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.errors import Unavailable
 from loadgrpc.protocol.descriptors import available
 from loadgrpc.protocol.raw import add_raw_runner_service
@@ -40,9 +42,10 @@ IDLE_S: Final = 10.0
 class Doors:
     """See the module; between `open` and `close`."""
 
-    def __init__(self, relay: Relay, state: Path) -> None:
+    def __init__(self, relay: Relay, workplace: Workplace) -> None:
         self._relay = relay
-        self._folder = state / "relay"
+        self._workplace = workplace
+        self._folder = workplace.root / "relay"
         self._servers: list[grpc.aio.Server] = []
         self._opening = asyncio.Lock()
         self._outside = ""
@@ -61,6 +64,11 @@ class Doors:
         private.folder(self._folder)
         self._folder.chmod(private.FOLDER_MODE)
         self.endpoint = await self._serve(f"unix:{self._folder.absolute()}/socket")
+        if self._workplace.account is not None:
+            socket = self._folder / "socket"
+            socket.chmod(private.FILE_MODE)  # who may write to it may connect
+            self._workplace.give(socket)
+            self._workplace.folder(self._folder)
 
     async def outside(self) -> str:
         """Where other runners report, HOST:PORT.

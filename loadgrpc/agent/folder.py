@@ -4,7 +4,7 @@
     runners/RUNNER_ID/spool/    what it sent and the broker has not committed
     runners/RUNNER_ID/exit      how it ended, once it has
     runners/RUNNER_ID/alive     locked while any of its processes runs
-    runners/RUNNER_ID/files/    its own: LOADGRPC_RUN_DIR
+    runners/RUNNER_ID/files/    its own: LOADGRPC_RUN_DIR; with an account elsewhere: `workplace.py`
 
 Rule: it exists from before the runner starts until the broker knows how it ended. Whatever an
 agent finds when it starts is from an earlier agent process, which was killed, or ended while the
@@ -28,6 +28,7 @@ from google.protobuf.message import DecodeError
 
 from loadgrpc import private
 from loadgrpc.agent.spool import sync_folder
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.model import SourceId
 from loadgrpc.protocol import produced
 from loadgrpc.v1 import fleet_pb2
@@ -45,11 +46,15 @@ _log = logging.getLogger(__name__)
 class RunnerFolder:
     """See the module."""
 
-    def __init__(self, state: Path, source_id: SourceId, scenario: str) -> None:
+    def __init__(
+        self, state: Path, source_id: SourceId, scenario: str, workplace: Workplace | None = None
+    ) -> None:
+        """`workplace` None: in the state folder."""
         self.source_id = source_id
         self.scenario = scenario
         self._path = state / RUNNERS / source_id.runner_id
-        self.files = self._path / "files"
+        self._workplace = workplace or Workplace(state)
+        self.files = self._workplace.files_of(self._path)
         self.spool = self._path / "spool"
 
     def create(self) -> None:
@@ -60,12 +65,22 @@ class RunnerFolder:
         """
         private.folder(self._path.parent)
         self._path.mkdir(private.FOLDER_MODE)
+        if self.files.parent != self._path:
+            self._workplace.folder(self.files.parent)
         self.files.mkdir(private.FOLDER_MODE)
         whose = {**asdict(self.source_id), "scenario": self.scenario}
         _write(self._path / "source", json.dumps(whose).encode())
 
+    def hand_over(self) -> None:
+        """Gives its files to whoever the runner runs as: the agent writes none any more.
+
+        Raises:
+            OSError: it cannot.
+        """
+        self._workplace.give(self.files)
+
     @classmethod
-    def former(cls, state: Path) -> list[RunnerFolder]:
+    def former(cls, state: Path, workplace: Workplace | None = None) -> list[RunnerFolder]:
         """Those of a former life; what cannot be read of them goes."""
         found = []
         for path in sorted((state / RUNNERS).glob("*")):
@@ -75,7 +90,7 @@ class RunnerFolder:
                 _log.warning("removing %s: not a runner folder (%s)", path, error)
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                found.append(cls(state, source_id, scenario))
+                found.append(cls(state, source_id, scenario, workplace))
         return found
 
     def alive(self) -> int:
@@ -116,6 +131,7 @@ class RunnerFolder:
 
     def remove(self) -> None:
         """Nothing of it is wanted any more."""
+        shutil.rmtree(self.files, ignore_errors=True)
         shutil.rmtree(self._path, ignore_errors=True)
 
 

@@ -8,7 +8,8 @@ Rule: the hash is of everything that the result depends on: the requirements, th
 projects among them, the Python, and the versions of what loadgrpc itself needs. Those are
 constraints for pip: tests and runner share one process, and so one version of each. Nothing is
 installed into the agent's own Python. Pip is run with the environment of the agent (PIP_INDEX_URL
-and the like), below a keeper, so that it ends with the agent.
+and the like), below a keeper, so that it ends with the agent; as the user whom runners run as,
+because it may run what comes with a package. What it has installed is the agent's from then on.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -34,6 +36,7 @@ from typing import Final
 from loadgrpc import private
 from loadgrpc.agent.folder import LOOK_EVERY_S
 from loadgrpc.agent.process import RunnerProcess
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.bundle import archive
 from loadgrpc.model import StopMode
 
@@ -58,8 +61,14 @@ class NotInstalled(Exception):
 class Packages:
     """See the module. Other agents may use the same folder."""
 
-    def __init__(self, folder: Path, start_process: Callable[..., RunnerProcess]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        start_process: Callable[..., RunnerProcess],
+        workplace: Workplace | None = None,
+    ) -> None:
         self._folder = folder
+        self._workplace = workplace or Workplace(folder.parent)
         self._start_process = start_process
         self._locks: dict[Path, list[int]] = {}
         """Of the sets that are used now: a descriptor with a lock for each user."""
@@ -76,7 +85,7 @@ class Packages:
             OSError: the disk does not take them.
         """
         path = self._folder / await asyncio.to_thread(key_of, requirements, base)
-        await asyncio.to_thread(private.folder, self._folder)
+        await asyncio.to_thread(self._workplace.folder, self._folder)
         lock = private.open_file(path.with_suffix(_LOCK), os.O_RDWR | os.O_CREAT)
         try:
             await _locked(lock, fcntl.LOCK_SH)
@@ -109,6 +118,9 @@ class Packages:
         try:
             await asyncio.to_thread(making.mkdir, private.FOLDER_MODE)
             await self._run_pip(requirements, base, run_id, making)
+            await asyncio.to_thread(self._workplace.take_back, making)
+            if not stat.S_ISDIR((making / "target").lstat().st_mode):
+                raise NotInstalled("pip has left something else than a folder of packages")
             (making / "target").replace(path)
         finally:
             await asyncio.to_thread(shutil.rmtree, making, ignore_errors=True)
@@ -128,11 +140,13 @@ class Packages:
         ]
         _log.info("run %s: pip installs %s", run_id, ", ".join(requirements))
         variables = {
+            **of_pip(os.environ),
             "LOADGRPC_RUN_ID": run_id,
             "PIP_ROOT_USER_ACTION": "ignore",
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(making),
         }
+        await asyncio.to_thread(self._workplace.give, making)
         process = self._start_process(command, variables, cwd=base)
         waiting = asyncio.create_task(process.wait())
         try:
@@ -164,6 +178,15 @@ async def _locked(lock: int, how: int) -> None:
             fcntl.flock(lock, how | fcntl.LOCK_NB)
             return
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+def of_pip(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say where pip finds packages, and what leads there."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("PIP_") or name.lower().endswith("_proxy")
+    }
 
 
 def why_failed(requirements: Sequence[str], status: int, printed: str) -> str:

@@ -81,7 +81,10 @@ class AssignedPart:
         """From its start until all is reported; a defect of ours ends it, too."""
         scenario = self.assignment.scenario
         try:
-            if scenario.by_hand:
+            if why := await self._why_refused():
+                self._log("run %s: %s", why)
+                self._report(start_error=why, not_prepared=True, last=True)
+            elif scenario.by_hand:
                 await self._wait_for_stop_timeout()
                 self._report_over(self._ended_why)
             elif self.assignment.plan.is_prepared:
@@ -102,6 +105,16 @@ class AssignedPart:
             self.processes_ended.set()
             for task in (*self._users, *self._delivering):
                 task.cancel()
+
+    async def _why_refused(self) -> str:
+        """Why its agent does not run what it is asked to. Empty: it does."""
+        trust, scenario = self._services.trust, self.assignment.scenario
+        needs_python = not scenario.test_runner or self.assignment.plan.python_deps
+        if self._services.no_python and needs_python and not scenario.by_hand:
+            return self._services.no_python
+        if not trust.demands_signatures:
+            return ""
+        return await asyncio.to_thread(trust.why_refused, self.assignment)
 
     # Orders
 
@@ -135,14 +148,28 @@ class AssignedPart:
         self._ended_why = self._ended_why or why
         self.stop(StopMode.KILL, 0.0)
 
-    def leave(self) -> None:
-        """The agent is leaving: running processes are asked to end, and killed if they do not."""
-        self._ended_why = STOPPED
+    def end_soon(self, why: str) -> None:
+        """Asks everything that is alive to end, and kills what does not."""
+        self._ended_why = self._ended_why or why
         self._stopping = (StopMode.KILL, 0.0)  # for runners that are being started
         self._stop_at = 0.0
         self._changed.set()
         for runner in self._runners:
             runner.terminate()
+
+    def leave(self) -> None:
+        """The agent is leaving."""
+        self.end_soon(STOPPED)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether its agent has ended it."""
+        return bool(self._ended_why)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes below which all of its processes are."""
+        return [runner.pid for runner in self._runners if runner.pid is not None]
 
     # By hand
 

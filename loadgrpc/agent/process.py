@@ -18,15 +18,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from loadgrpc.agent import keeper
 from loadgrpc.agent.defects import log_defect
+from loadgrpc.agent.launch import PLAIN, Launch
 from loadgrpc.model import StopMode
 from loadgrpc.protocol.ends import ended
-from loadgrpc.protocol.environment import inherited
 from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
 
 TERMINATE_SLACK_S: Final = 1.0
@@ -80,6 +81,7 @@ class RunnerProcess:
         environment: Mapping[str, str],
         *keeps: int,
         cwd: Path | None = None,
+        launch: Launch = PLAIN,
     ) -> RunnerProcess:
         """Starts a command in a folder, with these variables besides those that it inherits.
 
@@ -89,17 +91,36 @@ class RunnerProcess:
             OSError: the process could not be started.
         """
         mark = secrets.token_hex(8)
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=keeps,
-            cwd=cwd,
-            env={**inherited(os.environ), **environment, MARK_ENV: mark},
-        )
+        words = launch.of_keeper()
+        variables = {**launch.environment(os.environ), **environment, MARK_ENV: mark}
+        own = variables
+        account = launch.account
+        with ExitStack() as stack:
+            if account is not None:  # what clients say is not for a keeper that is root
+                descriptor = _handed_on(variables, stack)
+                keeps += (descriptor,)
+                words += ["--environment", str(descriptor)]
+                own = {MARK_ENV: mark}
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper.__file__, *words, "--", *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=keeps,
+                cwd=cwd,
+                env=own,
+            )
+        if account is not None:
+            for pipe in (process.stdout, process.stderr):
+                assert pipe is not None  # noqa: S101 - it was asked for
+                os.fchown(pipe.fileno(), account.uid, account.gid)  # who opens /dev/stderr may
         return cls(process, mark, environment.get("LOADGRPC_RUN_ID", ""))
+
+    @property
+    def pid(self) -> int:
+        """That of its keeper: all that it has started is below."""
+        return self._process.pid
 
     async def wait(self) -> Exit:
         """Waits for the end of the process and of what it left behind.
@@ -208,6 +229,17 @@ class RunnerProcess:
         self._tail = whole[-STDERR_TAIL_BYTES:]
         if len(whole) > STDERR_TAIL_BYTES:
             self._tail = self._tail.partition(b"\n")[2] or self._tail
+
+
+def _handed_on(variables: Mapping[str, str], stack: ExitStack) -> int:
+    """A descriptor of a file with these variables, each followed by a NUL; `stack` closes it."""
+    descriptor = os.memfd_create("environment", os.MFD_CLOEXEC)
+    stack.callback(os.close, descriptor)
+    data = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in variables.items())
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 async def _exit_status(process: subprocess.Popen[bytes]) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from loadgrpc.agent.code_trust import EVERYBODY, CodeTrust
 from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.places import Places
@@ -26,6 +27,7 @@ from loadgrpc.agent.reports import Reports
 from loadgrpc.agent.source import RelayedSource
 from loadgrpc.agent.spool import Spool, SpoolRoom
 from loadgrpc.agent.supplies import Prepared, Supplies
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
 from loadgrpc.stats.load_line import LoadLine
@@ -56,6 +58,12 @@ class AgentServices:
     supplies: Supplies
     start_process: Callable[..., RunnerProcess]
     """`RunnerProcess.of`."""
+    trust: CodeTrust = EVERYBODY
+    """Whom it runs code for."""
+    workplace: Workplace | None = None
+    """Where they work. None: in the state folder."""
+    no_python: str = ""
+    """Why our own runner cannot be run, as a sentence. Empty: it can."""
 
 
 class Runner:
@@ -71,7 +79,9 @@ class Runner:
         """Why this ended it; empty: it did not."""
         self._services = services
         source_id = SourceId(assignment.run_id, assignment.agent_id, secrets.token_hex(6))
-        self._folder = RunnerFolder(services.state, source_id, assignment.scenario.name)
+        self._folder = RunnerFolder(
+            services.state, source_id, assignment.scenario.name, services.workplace
+        )
         spool = Spool(self._folder.spool, services.room)
         self._expected = services.relay.expect(assignment, source_id, spool)
         self._process: RunnerProcess | None = None
@@ -82,6 +92,11 @@ class Runner:
     def source(self) -> RelayedSource:
         """What it reports as."""
         return self._expected.source
+
+    @property
+    def pid(self) -> int | None:
+        """The process below which all of it is. None: it was not started."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def runner_id(self) -> str:
@@ -186,6 +201,7 @@ class Runner:
                 variables |= environment.imports({**os.environ, **given}, self._prepared.packages)
         elif verbosity := os.environ.get(environment.GRPC_VERBOSITY):
             variables[environment.GRPC_VERBOSITY] = verbosity  # ours prints what it has to say
+        await asyncio.to_thread(self._folder.hand_over)
         alive = self._folder.alive()
         try:
             cwd = self._prepared.start_of(command) if self._prepared is not None else None

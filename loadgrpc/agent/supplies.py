@@ -28,6 +28,7 @@ from loadgrpc.agent.folder import RunnerFolder
 from loadgrpc.agent.identity import Identity
 from loadgrpc.agent.packages import NotInstalled, Packages
 from loadgrpc.agent.process import RunnerProcess
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.bundle.unpack import unpack
 from loadgrpc.errors import LoadgrpcError
 from loadgrpc.model import Assignment, Plan
@@ -84,15 +85,22 @@ class Supplies:
         start_process: Callable[..., RunnerProcess],
         on_step: Callable[[str, str], None],
         packages: Path | None = None,
+        *,
+        workplace: Workplace | None = None,
+        offers_own: bool = True,
     ) -> None:
         """`on_step` gets a run and what is being done for it; empty: nothing any more.
 
-        `packages`: where they are installed. None: where the agent keeps all that is its own.
+        `packages`: where they are installed. None: where runners work. `offers_own`: tests may
+        import what is in the folder that the agent was started in.
         """
-        self._runs = held.folder / RUNS
+        self._workplace = workplace or Workplace(held.folder)
+        self._offers_own = offers_own
+        self._runs = self._workplace.root / RUNS
         self._agent_id = held.agent_id
         self._cache = BundleCache(held.folder / "bundles", fleet)
-        self._packages = Packages(packages or held.folder / PACKAGES, start_process)
+        at = packages or self._workplace.root / PACKAGES
+        self._packages = Packages(at, start_process, self._workplace)
         self._on_step = on_step
         self._held: dict[str, _Held] = {}
 
@@ -149,10 +157,17 @@ class Supplies:
 
     async def _prepare_all(self, run_id: str, plan: Plan) -> Prepared:
         own = Path.cwd()
+        if plan.test_dir and (account := self._workplace.account) is not None:
+            raise NotPrepared(
+                f"this agent runs tests as {account.name}, in folders that it makes: leave out"
+                " --test-dir"
+            )
         folder = self._folder_of(run_id, plan)
-        await asyncio.to_thread(_make, folder, plan)
+        await asyncio.to_thread(self._make, folder, plan)
         if plan.bundle:
             await self._unpack(run_id, plan.bundle, folder)
+            if not plan.test_dir:
+                await asyncio.to_thread(self._workplace.give, folder)
         packages = None
         if plan.python_deps:
             count = len(plan.python_deps)
@@ -161,7 +176,7 @@ class Supplies:
                 plan.python_deps, folder, run_id, lambda: self._on_step(run_id, step)
             )
         python_path = [str(packages)] if packages else []
-        if folder != own:
+        if folder != own and self._offers_own:
             python_path.append(str(own))
         return Prepared(folder, packages, tuple(python_path))
 
@@ -189,6 +204,15 @@ class Supplies:
         name = run_id if plain else hashlib.sha256(run_id.encode()).hexdigest()
         return (self._runs / name).absolute()
 
+    def _make(self, folder: Path, plan: Plan) -> None:
+        """Makes the folder of a run."""
+        if plan.test_dir:
+            folder.mkdir(parents=True, exist_ok=True)
+        elif plan.bundle:
+            self._workplace.folder(folder.parent)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(private.FOLDER_MODE)
+
     async def _clear(self, run_id: str, plan: Plan, preparing: asyncio.Task[Prepared]) -> None:
         """Removes what was prepared for a run, or ends the preparation."""
         preparing.cancel()
@@ -198,16 +222,6 @@ class Supplies:
         if plan.bundle and not plan.test_dir:
             folder = self._folder_of(run_id, plan)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-def _make(folder: Path, plan: Plan) -> None:
-    """Makes the folder of a run."""
-    if plan.test_dir:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif plan.bundle:
-        private.folder(folder.parent)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(private.FOLDER_MODE)
 
 
 def _clear(left: list[Path], runners: Sequence[RunnerFolder]) -> None:

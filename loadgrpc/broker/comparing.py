@@ -19,7 +19,7 @@ from loadgrpc.stats.window import Window
 
 NO_DIFFERENCE: Final = frozenset(
     {"title", "project_name", "user_id", "thresholds", "require_coverage", "observers"}
-    | {"bundle", "server_url", "test_dir", "labels", "retry", "unchecked", "seed"}
+    | {"bundle", "server_url", "test_dir", "labels", "retry", "unchecked", "seed", "signatures"}
 )
 """Options that may differ."""
 

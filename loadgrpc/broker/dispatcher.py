@@ -190,7 +190,8 @@ class Dispatcher:
         labels = queue.labelled(plan.agent_labels)
         fitting = [place for place in places if place.labels.issuperset(plan.agent_labels)]
         idle = [place for place in fitting if place.idle]
-        usable = [place for place in idle if place.prepares or not plan.is_prepared]
+        usable = [place for place in idle if queue.fits(place, plan)]
+        signed = sum(place.signed_only for place in idle) if not plan.signatures else 0
         drained = len(self._roster.drained)
         message = (
             f"{counted(plan.agents, 'agent')}{labels} asked for, "
@@ -200,7 +201,9 @@ class Dispatcher:
         if len(usable) >= plan.agents:
             return f"{message}, for which runs in the queue wait"
         if len(usable) < min(len(idle), plan.agents):
-            message += ", some of them too old to be sent files or packages"
+            signed_only = f", {signed} of them run only what is signed (--sign)"
+            too_old = ", some of them too old to be sent files or packages"
+            message += signed_only if signed else too_old
         return message
 
     async def _start_new(self, run: Run, agent_ids: tuple[str, ...], request_id: str) -> Run:

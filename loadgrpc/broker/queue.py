@@ -53,6 +53,8 @@ class Choosable:
     idle: bool = True
     prepares: bool = True
     """Whether it can be sent files and packages."""
+    signed_only: bool = False
+    """Whether it runs nothing that is not signed."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,14 @@ class Dispatch:
         }
 
 
-Wants = tuple[tuple[str, ...], bool]
-"""What a plan wants of its agents: labels, and whether they have to be sent files."""
+class Wants(NamedTuple):
+    """What a plan wants of its agents."""
+
+    labels: tuple[str, ...]
+    files: bool
+    """They have to be sent files."""
+    unsigned: bool
+    """They have to run what is not signed."""
 
 
 def on_submission(*, later: bool, enough: bool, queue: bool, full: bool) -> RunState | None:
@@ -133,8 +141,11 @@ def why(plan: Plan, idle: int, places: Collection[Choosable]) -> str:
     fitting = [place for place in places if _fits(place, wants)]
     needs = f"needs {counted(plan.agents, 'agent')}{labelled(plan.agent_labels)}"
     if len(fitting) < plan.agents:
-        too_old = sum(_fits(place, (wants[0], False)) for place in places) - len(fitting)
+        too_old = sum(_fits(place, wants._replace(files=False)) for place in places) - len(fitting)
+        signed = sum(_fits(place, wants._replace(unsigned=False)) for place in places)
+        signed -= len(fitting)
         more = f"; {too_old} more are too old to be sent files or packages" * (too_old > 0)
+        more += f"; {signed} more run only what is signed (--sign)" * (signed > 0)
         return f"{needs}, {f'only {len(fitting)}' if fitting else 'none'} known{more}"
     kept = sum(place.idle for place in fitting) - idle
     for_others = f", and {kept} for runs before it" * (kept > 0)
@@ -148,10 +159,19 @@ def labelled(labels: Sequence[str]) -> str:
     return f" with label{'s' * (len(labels) > 1)} {', '.join(labels)}"
 
 
+def fits(place: Choosable, plan: Plan) -> bool:
+    """Whether an agent could run a plan."""
+    return _fits(place, _wants(plan))
+
+
 def _wants(plan: Plan) -> Wants:
-    return plan.agent_labels, plan.is_prepared
+    by_hand = all(scenario.by_hand for scenario in plan.scenarios)
+    return Wants(plan.agent_labels, plan.is_prepared, not (plan.signatures or by_hand))
 
 
 def _fits(place: Choosable, wants: Wants) -> bool:
-    labels, prepares = wants
-    return place.labels.issuperset(labels) and (place.prepares or not prepares)
+    return (
+        place.labels.issuperset(wants.labels)
+        and (place.prepares or not wants.files)
+        and not (place.signed_only and wants.unsigned)
+    )

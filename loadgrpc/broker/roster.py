@@ -166,6 +166,7 @@ class Roster:
                     labels=frozenset(registration.labels),
                     idle=member.reachable(now_ns) and not member.run_id,
                     prepares=registration.prepares,
+                    signed_only=registration.confinement.signed_only,
                 )
             )
         return found
@@ -202,6 +203,7 @@ class Roster:
                 drained=agent_id in self.drained,
                 retiring=member.retiring,
                 labels=member.registration.labels,
+                confinement=member.registration.confinement,
             )
             for agent_id, member in self._members.items()
         ]

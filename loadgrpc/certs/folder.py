@@ -7,6 +7,7 @@
     agents/NAME/  clients/NAME/   what others get: each a folder like this one, with a ca.pem
     crl.pem                        what was issued here and is void, for the broker
     issued/SERIAL.pem              what was issued here: certificates, no keys
+    signers/NAME-sign-key.pem     keys with which people sign what agents are to run
 
 Rule: folders and files belong to their owner alone. A file is replaced in one step, its key first:
 between the two they do not fit together, which is noticed and waited out (`files.py`).
@@ -25,8 +26,9 @@ from typing import Final
 from loadgrpc import private
 from loadgrpc.certs.authority import Authority, Issued
 from loadgrpc.certs.files import CertsError, TlsFiles
-from loadgrpc.certs.holder import Holder, holder_of
+from loadgrpc.certs.holder import NAME, NAME_RULE, Holder, holder_of
 from loadgrpc.certs.revoked import read_revoked
+from loadgrpc.certs.signing import SigningKey
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import Role
 
@@ -36,6 +38,7 @@ CLIENT: Final = "client"
 OTHERS: Final = {AGENT: "agents", CLIENT: "clients"}
 """Where the certificates of others are."""
 ISSUED: Final = "issued"
+SIGNERS: Final = "signers"
 LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 """Names of a broker on its own machine."""
 RENEW_NS: Final = 30 * 86_400 * NS_PER_S
@@ -167,6 +170,25 @@ class CertsFolder:
         private.replace(folder.ca, _pem(self.ca))
         self._hand_out(folder, kind, issued)
         return folder
+
+    def make_signer(self, name: str) -> tuple[Path, str]:
+        """Makes a key for somebody to sign with; where it is, and the line for its public key.
+
+        It has nothing to do with the authority, which need not be here.
+
+        Raises:
+            CertsError: the name cannot be one, or is taken.
+            OSError: it cannot be written.
+        """
+        if not NAME.fullmatch(name):
+            raise CertsError(f"{name!r} cannot be a name: {NAME_RULE}")
+        path = self.path / SIGNERS / f"{name}-sign-key.pem"
+        if path.exists():
+            raise CertsError(f"there is a key of {name} in {path}: remove it for another one")
+        key = SigningKey.make()
+        private.folder(path.parent)
+        private.replace(path, key.pem())
+        return path, key.public_line(name)
 
     def renew(self, kept: KeptCertificate, now: dt.datetime) -> Holder:
         """Replaces a certificate, and its key, by one that is valid for longer; whose it is.

@@ -30,6 +30,7 @@ DOMAIN: Final = "local"
 """Of names that are given here."""
 MAX_NAME: Final = 128
 NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}")
+NAME_RULE: Final = f"expected letters, digits and any of '._-', {MAX_NAME} characters at most"
 _AGENT: Final = re.compile(rf"spiffe://[^/]+/loadgrpc/agent/({NAME.pattern})")
 _CLIENT: Final = re.compile(rf"spiffe://[^/]+/loadgrpc/client/(watch|run|admin)/({NAME.pattern})")
 
@@ -67,10 +68,7 @@ def uri_of(name: str, role: Role) -> str:
         CertsError: the name has other characters, or too many.
     """
     if not NAME.fullmatch(name):
-        raise CertsError(
-            f"{name!r} cannot be a name in a certificate: expected letters, digits and any of"
-            f" '._-', {MAX_NAME} characters at most"
-        )
+        raise CertsError(f"{name!r} cannot be a name in a certificate: {NAME_RULE}")
     kind = "agent" if role is Role.AGENT else f"client/{role.name.lower()}"
     return f"spiffe://{DOMAIN}/loadgrpc/{kind}/{name}"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from loadgrpc.cli import credential_options, log, options, plan_values, values
+from loadgrpc.cli import confining, credential_options, log, options, plan_values, values
 from loadgrpc.cli.command import Command
 from loadgrpc.protocol.labels_kind import LABELS
+
+if TYPE_CHECKING:
+    from loadgrpc.model import Limits
 
 LONGEST_AGE_S: Final = 366 * 86_400.0
 
@@ -60,6 +63,7 @@ LONGEST_AGE_S: Final = 366 * 86_400.0
     help="A label of the agent, such as eu or big, which plans choose agents by: see `loadgrpc run"
     " --agent-label`. May be given several times.",
 )
+@confining.options
 @options.logging
 def command(
     *,
@@ -70,6 +74,9 @@ def command(
     max_age_s: float | None,
     max_age_delta_s: float | None,
     labels: tuple[tuple[str, ...], ...],
+    limits: Limits | None,
+    run_as: str | None,
+    trusted_keys: tuple[Path, ...],
     log_format: str,
     log_file: Path | None,
     verbose: int,
@@ -89,6 +96,9 @@ def command(
       loadgrpc agent -b HOST:7979 --state-dir /var/lib/loadgrpc/agent
     With labels that plans choose by:
       loadgrpc agent -b HOST:7979 --label eu --label big
+    As another user, within limits, and only what somebody has signed whose key is in a file:
+      loadgrpc agent -b HOST:7979 --run-as load --limit memory=4GB,processes=500,time=2h \\
+        --require-signed signers.pub
 
     `loadgrpc agent drain NAME` takes an agent out of service: see `loadgrpc drain --help`.
     """  # noqa: D301 - \b is click's mark for "do not wrap"
@@ -100,10 +110,11 @@ def command(
     if len(given) > LABELS.entries:
         raise Failure(f"there are {len(given)} labels; expected at most {LABELS.entries}")
     need_folder()
-    from loadgrpc.agent.agent import serve  # noqa: PLC0415 - heavy
-    from loadgrpc.agent.config import AgentConfig  # noqa: PLC0415
+    from loadgrpc.agent.config import AgentConfig  # noqa: PLC0415 - heavy
+    from loadgrpc.agent.serving import serve  # noqa: PLC0415
     from loadgrpc.cli import line  # noqa: PLC0415
     from loadgrpc.cli.service import live  # noqa: PLC0415
+    from loadgrpc.model import Limits  # noqa: PLC0415
 
     with credential_options.usable():
         certificates = credential_options.choice().for_agents()
@@ -126,6 +137,9 @@ def command(
             max_age_delta_s=max_age_delta_s or 0.0,
             labels=given,
             certificates=certificates,
+            trusted_keys=trusted_keys,
+            run_as=run_as or "",
+            limits=limits or Limits(),
         )
         await serve(config, on_connected=connected, stop=stop)
 

@@ -112,6 +112,28 @@ def client(*, names: tuple[str, ...], role: str, folder: Path | None) -> int:
     return _issue(names, Role[role.upper()], folder)
 
 
+@command.command("signer", cls=Command)
+@click.argument("names", metavar="NAME...", required=True, nargs=-1)
+@_folder_option
+def signer(*, names: tuple[str, ...], folder: Path | None) -> int:
+    """Make keys with which people sign what agents are to run, and print their public keys.
+
+    An agent with --require-signed FILE runs nothing but what is signed with a key of that file.
+    Put the printed lines there, and give the private keys to whom they are for.
+
+    \b
+      loadgrpc certs signer ann >> signers.pub
+      loadgrpc agent -b HOST:7979 --require-signed signers.pub
+      loadgrpc run shop.py::TestShop.test_buy -b HOST:7979 --sign ann-sign-key.pem
+    """  # noqa: D301 - \b is click's mark for "do not wrap"
+    with _opened(folder) as found:
+        for name in names:
+            path, public = found.make_signer(name)
+            line.say(public)
+            line.say(f"the private key of {name} is in {path}", sys.stderr)
+    return verdict.PASSED
+
+
 @command.command("show", cls=Command)
 @_folder_option
 @options.as_json()

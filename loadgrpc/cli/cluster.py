@@ -186,6 +186,12 @@ def lines(
         ]
         headings = ["Agents", "state", "run", "host", "version", "pid", "cores", "seen"]
         found += [Line(), *text_table(headings, rows, width)]
+        confined = [agent for agent in agents if agent.confinement]
+        for agent in confined[:MAX_TOLD]:
+            text = f"  {one_line(agent.agent_id)} runs {one_line(str(agent.confinement))}"
+            found.append(Line(text))
+        if len(confined) > MAX_TOLD:
+            found.append(Line(f"  and {len(confined) - MAX_TOLD} more are confined"))
         told = [(agent, message) for agent in agents for message in agent.troubles]
         for agent, message in told[:MAX_TOLD]:
             text = f"  ! {one_line(agent.agent_id)}: {one_line(message)}"

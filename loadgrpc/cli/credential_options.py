@@ -111,9 +111,14 @@ def choice() -> TlsChoice:
     )
 
 
+def signing_key() -> Path | None:
+    """The key with which the command that runs signs what agents are to run. None: it does not."""
+    return _found().get("sign")
+
+
 def credentials() -> Credentials | None:
     """What the command that runs shows to a broker; None: it has no options for that."""
-    if not _found():
+    if not _found().keys() & {*NAMES}:
         return None
     import os  # noqa: PLC0415 - on this path only
 

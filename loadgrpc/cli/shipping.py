@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
-from loadgrpc.cli import line
+from loadgrpc.cli import credential_options, line
 from loadgrpc.cli.failure import Failure
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTION: Final = ("include_files", "no_ship")
+SECTION: Final = ("include_files", "no_ship", "sign")
 UNSAID_S: Final = 1.0
 """An upload that takes no longer is not mentioned."""
 SAID_EVERY_S: Final = 5.0
@@ -34,6 +34,15 @@ SAID_EVERY_S: Final = 5.0
 def options(command: F) -> F:
     """Gives a command the options for what is sent with a test."""
     for option in (
+        click.option(
+            "--sign",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="KEYFILE",
+            expose_value=False,
+            callback=credential_options.kept,
+            help="Sign what agents are to run with this key, of `loadgrpc certs signer`: for agents"
+            " that run nothing else (--require-signed).",
+        ),
         click.option(
             "--no-ship",
             is_flag=True,
@@ -88,7 +97,28 @@ def packed(plan: Plan, include_files: Sequence[str], *, ships: bool) -> tuple[Pl
         raise Failure(str(error)) from error
     sha256 = bundle.sha256 if bundle else plan.bundle
     sent = replace(plan, scenarios=scenarios, python_deps=requirements, bundle=sha256)
+    if (key := credential_options.signing_key()) is not None:
+        sent = _signed(sent, key)
     return sent, bundle
+
+
+def _signed(plan: Plan, key: Path) -> Plan:
+    """A plan with signatures of what agents run for it.
+
+    Raises:
+        Failure: the key cannot be used, or the test is not in what would be signed.
+    """
+    from loadgrpc.bundle.signed import signed  # noqa: PLC0415 - only here
+    from loadgrpc.certs.signing import SigningKey  # noqa: PLC0415
+
+    for scenario in plan.scenarios:
+        if not (plan.bundle or scenario.test_runner or scenario.by_hand):
+            raise Failure(
+                f"--sign: the files of {scenario.label} are not here, so that nobody can vouch for"
+                " them: run this where they are, without --no-ship"
+            )
+    with credential_options.usable():
+        return signed(plan, SigningKey.of_file(key))
 
 
 def named_data(source: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ back.
 from loadgrpc.model.access import *
 from loadgrpc.model.campaign import *
 from loadgrpc.model.comparison import *
+from loadgrpc.model.confinement import *
 from loadgrpc.model.custom_state import *
 from loadgrpc.model.elapsed import *
 from loadgrpc.model.event import *

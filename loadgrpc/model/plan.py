@@ -128,6 +128,16 @@ class Scenario:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signature:
+    """That whoever has a key wants some code to be run: see `bundle/signed.py`."""
+
+    public_key: bytes
+    """Ed25519: 32 bytes."""
+    signature: bytes
+    """64 bytes; empty: it is not shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a client asks for. Valid by construction: converters check before they build."""
 
@@ -170,6 +180,8 @@ class Plan:
     """What the run is listed by."""
     retry: RetryPolicy | None = None
     """Whether it is tried again. None: it is not."""
+    signatures: tuple[Signature, ...] = ()
+    """Of what its scenarios run, for agents that demand them."""
 
     def kept(self) -> Plan:
         """It as it may be stored: without the values of secret parameters."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from loadgrpc.model.confinement import UNCONFINED, Confinement
 from loadgrpc.model.custom_state import CustomState
 from loadgrpc.model.limits import LimitUse
 from loadgrpc.model.load import LoadChange
@@ -204,6 +205,7 @@ class Agent:
     retiring: bool = False
     """Whether it leaves once it has no part in a run."""
     labels: tuple[str, ...] = ()
+    confinement: Confinement = UNCONFINED
 
 
 @dataclass(frozen=True, kw_only=True)

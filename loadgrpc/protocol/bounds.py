@@ -219,6 +219,7 @@ TABLE: Final[Mapping[str, Mapping[str, Bound]]] = {
         "time": Moment(),
         "labels": Many(LABELS.entries, Text(LABELS.chars)),
     },
+    "Confinement": {"run_as": ID, "time": Span(0, 366 * 86_400)},
     "HeldAssignment": {"run_id": ID, "scenario": ID},
     "Heartbeat": {"time": Moment()},
     "RunnerExit": {

@@ -7,8 +7,9 @@ from typing import Final
 
 from loadgrpc import __version__
 from loadgrpc.errors import InvalidRequest, Violation
-from loadgrpc.model import Assignment, LoadChange, StopMode
+from loadgrpc.model import UNCONFINED, Assignment, Confinement, LoadChange, StopMode
 from loadgrpc.protocol import assignments, home, loads
+from loadgrpc.protocol.confinements import confinement_from_proto, confinement_to_proto
 from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.produced import Produced
 from loadgrpc.protocol.times import (
@@ -50,6 +51,8 @@ class Registration:
     """Whether it can fetch bundles, and install packages."""
     labels: tuple[str, ...] = ()
     """What whoever started it says of it."""
+    confinement: Confinement = UNCONFINED
+    """How it confines what it runs."""
     certificate_until_ns: int | None = None
     """Until when the certificate is valid that it showed (wall clock). None: it showed none."""
 
@@ -155,6 +158,8 @@ def registration_to_proto(registration: Registration) -> fleet_pb2.Register:
         prepares=registration.prepares,
         labels=registration.labels,
     )
+    if registration.confinement:
+        message.confinement.CopyFrom(confinement_to_proto(registration.confinement))
     if registration.sent_ns is not None:
         message.time.CopyFrom(timestamp_to_proto(registration.sent_ns))
     return message
@@ -183,6 +188,7 @@ def registration_from_proto(message: fleet_pb2.Register, peer: str) -> Registrat
         peer=peer.rpartition(":")[0],
         prepares=message.prepares,
         labels=labels,
+        confinement=confinement_from_proto(message.confinement),
     )
 
 

@@ -36,6 +36,7 @@ from loadgrpc.protocol.labels_kind import LABELS
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.protocol.retry_kind import RetryKind
+from loadgrpc.protocol.signatures_kind import SignaturesKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +408,7 @@ OF_PLAN: Final = (
         default="one attempt",
         metavar="ATTEMPTS[,...]",
     ),
+    Option(field="signatures", kind=SignaturesKind(100), secrets=True),
 )
 """Of the plan, whatever scenarios it has."""
 

@@ -10,9 +10,10 @@ from typing import Final
 
 from loadgrpc import model
 from loadgrpc.protocol import case_kind, kinds, kinds_of_users, options
-from loadgrpc.protocol.bound import ID, MAX_NAME_CHARS, Bound, Many, Span, Text
+from loadgrpc.protocol.bound import ID, MAX_NAME_CHARS, Blob, Bound, Many, Span, Text
 from loadgrpc.protocol.load_kinds import StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
+from loadgrpc.protocol.signatures_kind import KEY_BYTES, SIGNATURE_BYTES, SignaturesKind
 
 MAX_SCENARIOS: Final = 100
 _WAIT: Final = Span(0, round(model.MAX_WAIT_S))
@@ -39,7 +40,12 @@ def _of_options(rows: Iterable[options.Option]) -> dict[str, Bound]:
                 found[row.field] = Many(entries, Text(chars))
             case kinds.SecondsKind(most):
                 found[row.field] = Span(0, most)
-            case StagesKind(most) | kinds.ObserversKind(most) | kinds_of_users.TestsKind(most):
+            case (
+                StagesKind(most)
+                | kinds.ObserversKind(most)
+                | kinds_of_users.TestsKind(most)
+                | SignaturesKind(most)
+            ):
                 found[row.field] = Many(most)
     return found
 
@@ -78,6 +84,7 @@ OF_PLANS: Final[Mapping[str, Mapping[str, Bound]]] = {
         "key": Text(kinds.MAX_SETTING_NAME_CHARS),
         "value": Text(kinds.MAX_SETTING_CHARS),
     },
+    "Signature": {"public_key": Blob(KEY_BYTES), "signature": Blob(SIGNATURE_BYTES)},
     "WeightedTest": {"test": Text(kinds_of_users.TEST_CHARS)},
     "WaitTime": {"constant": _WAIT, "exponential": _WAIT},
     "WaitRange": {"least": _WAIT, "most": _WAIT},

@@ -63,7 +63,7 @@ def row(folder: Path | None, at: int) -> memoryview:
 def read(folder: Path) -> list[Produced] | None:
     """The rows of all processes; None: the runner does not count, or in too many."""
     try:
-        data = private.read(folder / NAME, MAX_ROWS * _ROW.size)
+        data = private.read(folder / NAME, MAX_ROWS * _ROW.size, follow=False)
     except OSError:
         return None
     if data is None:

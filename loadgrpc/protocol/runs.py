@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from loadgrpc import model
 from loadgrpc.protocol import plans
+from loadgrpc.protocol.confinements import confinement_from_proto, confinement_to_proto
 from loadgrpc.protocol.fitting import fit
 from loadgrpc.protocol.times import (
     optional_timestamp,
@@ -138,6 +139,7 @@ def agent_to_proto(agent: model.Agent) -> control_pb2.Agent:
         drained=agent.drained,
         retiring=agent.retiring,
         labels=agent.labels,
+        confinement=confinement_to_proto(agent.confinement) if agent.confinement else None,
     )
 
 
@@ -156,6 +158,7 @@ def agent_from_proto(message: control_pb2.Agent) -> model.Agent:
         drained=message.drained,
         retiring=message.retiring,
         labels=tuple(message.labels),
+        confinement=confinement_from_proto(message.confinement),
     )
 
 

@@ -736,7 +736,7 @@ class ListAgentsResponse(_message.Message):
     def __init__(self, agents: _Optional[_Iterable[_Union[Agent, _Mapping]]] = ...) -> None: ...
 
 class Agent(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time", "troubles", "drained", "retiring", "labels")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "state", "run_id", "last_seen_time", "troubles", "drained", "retiring", "labels", "confinement")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -749,6 +749,7 @@ class Agent(_message.Message):
     DRAINED_FIELD_NUMBER: _ClassVar[int]
     RETIRING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONFINEMENT_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -761,7 +762,24 @@ class Agent(_message.Message):
     drained: bool
     retiring: bool
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ..., drained: bool = ..., retiring: bool = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    confinement: Confinement
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., state: _Optional[_Union[AgentState, str]] = ..., run_id: _Optional[str] = ..., last_seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., troubles: _Optional[_Iterable[str]] = ..., drained: bool = ..., retiring: bool = ..., labels: _Optional[_Iterable[str]] = ..., confinement: _Optional[_Union[Confinement, _Mapping]] = ...) -> None: ...
+
+class Confinement(_message.Message):
+    __slots__ = ("signed_only", "run_as", "memory_bytes", "processes", "files", "time")
+    SIGNED_ONLY_FIELD_NUMBER: _ClassVar[int]
+    RUN_AS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    signed_only: bool
+    run_as: str
+    memory_bytes: int
+    processes: int
+    files: int
+    time: _duration_pb2.Duration
+    def __init__(self, signed_only: bool = ..., run_as: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., processes: _Optional[int] = ..., files: _Optional[int] = ..., time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class DrainAgentRequest(_message.Message):
     __slots__ = ("agent_id", "undo")

@@ -29,7 +29,7 @@ from loadgrpc.v1 import run_pb2 as loadgrpc_dot_v1_dot_run__pb2
 from loadgrpc.v1 import runner_pb2 as loadgrpc_dot_v1_dot_runner__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loadgrpc/v1/fleet.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19loadgrpc/v1/control.proto\x1a\x15loadgrpc/v1/run.proto\x1a\x18loadgrpc/v1/runner.proto\"4\n\x12\x46\x65tchBundleRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"2\n\x13\x46\x65tchBundleResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"\x8e\x03\n\x0e\x43onnectRequest\x12)\n\x08register\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.RegisterH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.loadgrpc.v1.HeartbeatH\x00\x12.\n\x0brunner_exit\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.RunnerExitH\x00\x12\'\n\x07goodbye\x18\x04 \x01(\x0b\x32\x14.loadgrpc.v1.GoodbyeH\x00\x12-\n\x05ready\x18\x05 \x01(\x0b\x32\x1c.loadgrpc.v1.AssignmentReadyH\x00\x12/\n\theld_back\x18\x06 \x01(\x0b\x32\x1a.loadgrpc.v1.UsersHeldBackH\x00\x12)\n\x08retiring\x18\t \x01(\x0b\x32\x15.loadgrpc.v1.RetiringH\x00\x12\x35\n\tpreparing\x18\x07 \x01(\x0b\x32 .loadgrpc.v1.AssignmentPreparingH\x00\x42\t\n\x07message\"\xea\x01\n\x08Register\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\r\x12\x0f\n\x07run_ids\x18\x06 \x03(\t\x12\x30\n\x0b\x61ssignments\x18\x08 \x03(\x0b\x32\x1b.loadgrpc.v1.HeldAssignment\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08prepares\x18\x0c \x01(\x08\x12\x0e\n\x06labels\x18\r \x03(\t\"2\n\x0eHeldAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x02\n\nRunnerExit\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x02 \x01(\x05\x12\x13\n\x0bstderr_tail\x18\x03 \x01(\t\x12\x13\n\x0bstart_error\x18\x04 \x01(\t\x12\x11\n\trunner_id\x18\x05 \x01(\t\x12\x1c\n\x0fproduced_events\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12\x1a\n\rproduced_hits\x18\x07 \x01(\x04H\x01\x88\x01\x01\x12\x10\n\x08scenario\x18\x08 \x01(\t\x12\x0c\n\x04last\x18\t \x01(\x08\x12\x14\n\x0cnot_prepared\x18\n \x01(\x08\x42\x12\n\x10_produced_eventsB\x10\n\x0e_produced_hits\"B\n\x0f\x41ssignmentReady\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\"h\n\rUsersHeldBack\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x15\n\rmax_processes\x18\x05 \x01(\r\"4\n\x13\x41ssignmentPreparing\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x64oing\x18\x02 \x01(\t\"B\n\x0f\x41ssignmentCycle\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\"\xcb\x01\n\x0fStartAssignment\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\x12\x13\n\x0btest_runner\x18\x02 \x01(\t\x12,\n\x0brunner_mode\x18\x03 \x01(\x0e\x32\x17.loadgrpc.v1.RunnerMode\x12\x32\n\x0fsilence_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cload_changed\x18\x05 \x01(\x08\"F\n\x0fRunnerExitNoted\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\trunner_id\x18\x02 \x01(\t\x12\x10\n\x08scenario\x18\x03 \x01(\t\"\t\n\x07Goodbye\"\n\n\x08Retiring\"\x0b\n\tDismissed\"\xe8\x02\n\x0f\x43onnectResponse\x12-\n\nregistered\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.RegisteredH\x00\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1c.loadgrpc.v1.StartAssignmentH\x00\x12+\n\x04stop\x18\x03 \x01(\x0b\x32\x1b.loadgrpc.v1.StopAssignmentH\x00\x12+\n\theartbeat\x18\x04 \x01(\x0b\x32\x16.loadgrpc.v1.HeartbeatH\x00\x12\x32\n\nexit_noted\x18\x05 \x01(\x0b\x32\x1c.loadgrpc.v1.RunnerExitNotedH\x00\x12\x33\n\x0bstart_cycle\x18\x06 \x01(\x0b\x32\x1c.loadgrpc.v1.AssignmentCycleH\x00\x12+\n\tdismissed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.DismissedH\x00\x42\t\n\x07message\"~\n\nRegistered\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05lease\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x88\x01\n\x0eStopAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.loadgrpc.v1.StopMode\x12/\n\x0cstop_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08scenario\x18\x04 \x01(\t2\xac\x01\n\x0c\x46leetService\x12H\n\x07\x43onnect\x12\x1b.loadgrpc.v1.ConnectRequest\x1a\x1c.loadgrpc.v1.ConnectResponse(\x01\x30\x01\x12R\n\x0b\x46\x65tchBundle\x12\x1f.loadgrpc.v1.FetchBundleRequest\x1a .loadgrpc.v1.FetchBundleResponse0\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loadgrpc/v1/fleet.proto\x12\x0bloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19loadgrpc/v1/control.proto\x1a\x15loadgrpc/v1/run.proto\x1a\x18loadgrpc/v1/runner.proto\"4\n\x12\x46\x65tchBundleRequest\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"2\n\x13\x46\x65tchBundleResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\r\n\x05\x63hunk\x18\x02 \x01(\x0c\"\x8e\x03\n\x0e\x43onnectRequest\x12)\n\x08register\x18\x01 \x01(\x0b\x32\x15.loadgrpc.v1.RegisterH\x00\x12+\n\theartbeat\x18\x02 \x01(\x0b\x32\x16.loadgrpc.v1.HeartbeatH\x00\x12.\n\x0brunner_exit\x18\x03 \x01(\x0b\x32\x17.loadgrpc.v1.RunnerExitH\x00\x12\'\n\x07goodbye\x18\x04 \x01(\x0b\x32\x14.loadgrpc.v1.GoodbyeH\x00\x12-\n\x05ready\x18\x05 \x01(\x0b\x32\x1c.loadgrpc.v1.AssignmentReadyH\x00\x12/\n\theld_back\x18\x06 \x01(\x0b\x32\x1a.loadgrpc.v1.UsersHeldBackH\x00\x12)\n\x08retiring\x18\t \x01(\x0b\x32\x15.loadgrpc.v1.RetiringH\x00\x12\x35\n\tpreparing\x18\x07 \x01(\x0b\x32 .loadgrpc.v1.AssignmentPreparingH\x00\x42\t\n\x07message\"\x99\x02\n\x08Register\x12\x10\n\x08\x61gent_id\x18\x01 \x01(\t\x12\x10\n\x08hostname\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\r\n\x05\x63ores\x18\x05 \x01(\r\x12\x0f\n\x07run_ids\x18\x06 \x03(\t\x12\x30\n\x0b\x61ssignments\x18\x08 \x03(\x0b\x32\x1b.loadgrpc.v1.HeldAssignment\x12(\n\x04time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08prepares\x18\x0c \x01(\x08\x12\x0e\n\x06labels\x18\r \x03(\t\x12-\n\x0b\x63onfinement\x18\x0e \x01(\x0b\x32\x18.loadgrpc.v1.Confinement\"2\n\x0eHeldAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\"5\n\tHeartbeat\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x84\x02\n\nRunnerExit\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x02 \x01(\x05\x12\x13\n\x0bstderr_tail\x18\x03 \x01(\t\x12\x13\n\x0bstart_error\x18\x04 \x01(\t\x12\x11\n\trunner_id\x18\x05 \x01(\t\x12\x1c\n\x0fproduced_events\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12\x1a\n\rproduced_hits\x18\x07 \x01(\x04H\x01\x88\x01\x01\x12\x10\n\x08scenario\x18\x08 \x01(\t\x12\x0c\n\x04last\x18\t \x01(\x08\x12\x14\n\x0cnot_prepared\x18\n \x01(\x08\x42\x12\n\x10_produced_eventsB\x10\n\x0e_produced_hits\"B\n\x0f\x41ssignmentReady\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\"h\n\rUsersHeldBack\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\x0f\n\x07waiting\x18\x03 \x01(\r\x12\r\n\x05total\x18\x04 \x01(\x04\x12\x15\n\rmax_processes\x18\x05 \x01(\r\"4\n\x13\x41ssignmentPreparing\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x64oing\x18\x02 \x01(\t\"B\n\x0f\x41ssignmentCycle\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08scenario\x18\x02 \x01(\t\x12\r\n\x05\x63ycle\x18\x03 \x01(\r\"\xcb\x01\n\x0fStartAssignment\x12+\n\nassignment\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.Assignment\x12\x13\n\x0btest_runner\x18\x02 \x01(\t\x12,\n\x0brunner_mode\x18\x03 \x01(\x0e\x32\x17.loadgrpc.v1.RunnerMode\x12\x32\n\x0fsilence_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x14\n\x0cload_changed\x18\x05 \x01(\x08\"F\n\x0fRunnerExitNoted\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\trunner_id\x18\x02 \x01(\t\x12\x10\n\x08scenario\x18\x03 \x01(\t\"\t\n\x07Goodbye\"\n\n\x08Retiring\"\x0b\n\tDismissed\"\xe8\x02\n\x0f\x43onnectResponse\x12-\n\nregistered\x18\x01 \x01(\x0b\x32\x17.loadgrpc.v1.RegisteredH\x00\x12+\n\x03run\x18\x02 \x01(\x0b\x32\x1c.loadgrpc.v1.StartAssignmentH\x00\x12+\n\x04stop\x18\x03 \x01(\x0b\x32\x1b.loadgrpc.v1.StopAssignmentH\x00\x12+\n\theartbeat\x18\x04 \x01(\x0b\x32\x16.loadgrpc.v1.HeartbeatH\x00\x12\x32\n\nexit_noted\x18\x05 \x01(\x0b\x32\x1c.loadgrpc.v1.RunnerExitNotedH\x00\x12\x33\n\x0bstart_cycle\x18\x06 \x01(\x0b\x32\x1c.loadgrpc.v1.AssignmentCycleH\x00\x12+\n\tdismissed\x18\x07 \x01(\x0b\x32\x16.loadgrpc.v1.DismissedH\x00\x42\t\n\x07message\"~\n\nRegistered\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x35\n\x12heartbeat_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05lease\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x88\x01\n\x0eStopAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12#\n\x04mode\x18\x02 \x01(\x0e\x32\x15.loadgrpc.v1.StopMode\x12/\n\x0cstop_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08scenario\x18\x04 \x01(\t2\xac\x01\n\x0c\x46leetService\x12H\n\x07\x43onnect\x12\x1b.loadgrpc.v1.ConnectRequest\x1a\x1c.loadgrpc.v1.ConnectResponse(\x01\x30\x01\x12R\n\x0b\x46\x65tchBundle\x12\x1f.loadgrpc.v1.FetchBundleRequest\x1a .loadgrpc.v1.FetchBundleResponse0\x01\x42N\n\x0eio.loadgrpc.v1P\x01Z:github.com/loadgrpc/loadgrpc/gen/go/loadgrpc/v1;loadgrpcv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,37 +44,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONNECTREQUEST']._serialized_start=288
   _globals['_CONNECTREQUEST']._serialized_end=686
   _globals['_REGISTER']._serialized_start=689
-  _globals['_REGISTER']._serialized_end=923
-  _globals['_HELDASSIGNMENT']._serialized_start=925
-  _globals['_HELDASSIGNMENT']._serialized_end=975
-  _globals['_HEARTBEAT']._serialized_start=977
-  _globals['_HEARTBEAT']._serialized_end=1030
-  _globals['_RUNNEREXIT']._serialized_start=1033
-  _globals['_RUNNEREXIT']._serialized_end=1293
-  _globals['_ASSIGNMENTREADY']._serialized_start=1295
-  _globals['_ASSIGNMENTREADY']._serialized_end=1361
-  _globals['_USERSHELDBACK']._serialized_start=1363
-  _globals['_USERSHELDBACK']._serialized_end=1467
-  _globals['_ASSIGNMENTPREPARING']._serialized_start=1469
-  _globals['_ASSIGNMENTPREPARING']._serialized_end=1521
-  _globals['_ASSIGNMENTCYCLE']._serialized_start=1523
-  _globals['_ASSIGNMENTCYCLE']._serialized_end=1589
-  _globals['_STARTASSIGNMENT']._serialized_start=1592
-  _globals['_STARTASSIGNMENT']._serialized_end=1795
-  _globals['_RUNNEREXITNOTED']._serialized_start=1797
-  _globals['_RUNNEREXITNOTED']._serialized_end=1867
-  _globals['_GOODBYE']._serialized_start=1869
-  _globals['_GOODBYE']._serialized_end=1878
-  _globals['_RETIRING']._serialized_start=1880
-  _globals['_RETIRING']._serialized_end=1890
-  _globals['_DISMISSED']._serialized_start=1892
-  _globals['_DISMISSED']._serialized_end=1903
-  _globals['_CONNECTRESPONSE']._serialized_start=1906
-  _globals['_CONNECTRESPONSE']._serialized_end=2266
-  _globals['_REGISTERED']._serialized_start=2268
-  _globals['_REGISTERED']._serialized_end=2394
-  _globals['_STOPASSIGNMENT']._serialized_start=2397
-  _globals['_STOPASSIGNMENT']._serialized_end=2533
-  _globals['_FLEETSERVICE']._serialized_start=2536
-  _globals['_FLEETSERVICE']._serialized_end=2708
+  _globals['_REGISTER']._serialized_end=970
+  _globals['_HELDASSIGNMENT']._serialized_start=972
+  _globals['_HELDASSIGNMENT']._serialized_end=1022
+  _globals['_HEARTBEAT']._serialized_start=1024
+  _globals['_HEARTBEAT']._serialized_end=1077
+  _globals['_RUNNEREXIT']._serialized_start=1080
+  _globals['_RUNNEREXIT']._serialized_end=1340
+  _globals['_ASSIGNMENTREADY']._serialized_start=1342
+  _globals['_ASSIGNMENTREADY']._serialized_end=1408
+  _globals['_USERSHELDBACK']._serialized_start=1410
+  _globals['_USERSHELDBACK']._serialized_end=1514
+  _globals['_ASSIGNMENTPREPARING']._serialized_start=1516
+  _globals['_ASSIGNMENTPREPARING']._serialized_end=1568
+  _globals['_ASSIGNMENTCYCLE']._serialized_start=1570
+  _globals['_ASSIGNMENTCYCLE']._serialized_end=1636
+  _globals['_STARTASSIGNMENT']._serialized_start=1639
+  _globals['_STARTASSIGNMENT']._serialized_end=1842
+  _globals['_RUNNEREXITNOTED']._serialized_start=1844
+  _globals['_RUNNEREXITNOTED']._serialized_end=1914
+  _globals['_GOODBYE']._serialized_start=1916
+  _globals['_GOODBYE']._serialized_end=1925
+  _globals['_RETIRING']._serialized_start=1927
+  _globals['_RETIRING']._serialized_end=1937
+  _globals['_DISMISSED']._serialized_start=1939
+  _globals['_DISMISSED']._serialized_end=1950
+  _globals['_CONNECTRESPONSE']._serialized_start=1953
+  _globals['_CONNECTRESPONSE']._serialized_end=2313
+  _globals['_REGISTERED']._serialized_start=2315
+  _globals['_REGISTERED']._serialized_end=2441
+  _globals['_STOPASSIGNMENT']._serialized_start=2444
+  _globals['_STOPASSIGNMENT']._serialized_end=2580
+  _globals['_FLEETSERVICE']._serialized_start=2583
+  _globals['_FLEETSERVICE']._serialized_end=2755
 # @@protoc_insertion_point(module_scope)

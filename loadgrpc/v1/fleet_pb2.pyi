@@ -50,7 +50,7 @@ class ConnectRequest(_message.Message):
     def __init__(self, register: _Optional[_Union[Register, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., runner_exit: _Optional[_Union[RunnerExit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ready: _Optional[_Union[AssignmentReady, _Mapping]] = ..., held_back: _Optional[_Union[UsersHeldBack, _Mapping]] = ..., retiring: _Optional[_Union[Retiring, _Mapping]] = ..., preparing: _Optional[_Union[AssignmentPreparing, _Mapping]] = ...) -> None: ...
 
 class Register(_message.Message):
-    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time", "prepares", "labels")
+    __slots__ = ("agent_id", "hostname", "pid", "version", "cores", "run_ids", "assignments", "time", "prepares", "labels", "confinement")
     AGENT_ID_FIELD_NUMBER: _ClassVar[int]
     HOSTNAME_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Register(_message.Message):
     TIME_FIELD_NUMBER: _ClassVar[int]
     PREPARES_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CONFINEMENT_FIELD_NUMBER: _ClassVar[int]
     agent_id: str
     hostname: str
     pid: int
@@ -71,7 +72,8 @@ class Register(_message.Message):
     time: _timestamp_pb2.Timestamp
     prepares: bool
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prepares: bool = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    confinement: _control_pb2.Confinement
+    def __init__(self, agent_id: _Optional[str] = ..., hostname: _Optional[str] = ..., pid: _Optional[int] = ..., version: _Optional[str] = ..., cores: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., assignments: _Optional[_Iterable[_Union[HeldAssignment, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., prepares: bool = ..., labels: _Optional[_Iterable[str]] = ..., confinement: _Optional[_Union[_control_pb2.Confinement, _Mapping]] = ...) -> None: ...
 
 class HeldAssignment(_message.Message):
     __slots__ = ("run_id", "scenario")

@@ -12,6 +12,7 @@ import pytest
 from loadgrpc.agent import doors as module
 from loadgrpc.agent.doors import Doors
 from loadgrpc.agent.relay import Relay
+from loadgrpc.agent.workplace import Workplace
 from loadgrpc.protocol import descriptors as descriptors_of
 from loadgrpc.protocol.transport import new_channel
 from loadgrpc.v1 import runner_pb2, runner_pb2_grpc
@@ -22,7 +23,7 @@ def at_doors(use, state):
 
     async def main():
         relay = Relay(None)
-        doors = Doors(relay, state)
+        doors = Doors(relay, Workplace(state))
         await doors.open()
         try:
             async with asyncio.timeout(30):

@@ -409,3 +409,19 @@ def test_a_program_that_only_the_agent_has_starts_there(tmp_path, monkeypatch):
     assert prepared.start_of(["python3", "shop"]) == own
     assert prepared.start_of(["./both", "buy"]) == bundle
     assert prepared.start_of(["shop-on-path", "data.csv", "\0"]) == bundle
+
+
+def test_a_bundle_that_was_changed_here_is_fetched_again(place, tmp_path):
+    """It is checked whenever it is used, and not only when it comes."""
+    broker = FakeBroker(tar(a=b"x" * 9_000))
+    here = place(broker)
+
+    async def main():
+        async with here.of_run("r-1", bundle=broker.name):
+            pass
+        (tmp_path / "state/bundles" / broker.name).write_bytes(tar(a=b"evil"))
+        async with here.of_run("r-2", bundle=broker.name) as again:
+            return files(again.folder)
+
+    assert asyncio.run(main()) == {"a": b"x" * 9_000}
+    assert broker.asked == [0, 0]

@@ -2,10 +2,12 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from loadgrpc.broker.queue import HEAD_START_S, Choosable, QueuedRun, decide
+from loadgrpc.model import RunnerMode, Signature
 from loadgrpc.testing import plan_of
 
 NS = 10**9
@@ -182,3 +184,18 @@ def test_a_thousand_runs_are_decided_on_in_no_time():
 
     assert time.perf_counter() - began < 0.1
     assert len(found.starts) + len(found.waits) == 1_000
+
+
+def test_what_is_not_signed_gets_no_agent_that_demands_it():
+    """Those that run everything take it; why others do not is said. By hand nothing is run."""
+    places = [Choosable("a", signed_only=True), Choosable("b")]
+    unsigned, signature = plan_of(test="x.y.z"), Signature(public_key=b"", signature=b"")
+    runs = [QueuedRun("unsigned", unsigned, 0)]
+    assert decide(runs, places).starts == {"unsigned": ["b"]}
+    (left,) = decide(runs, places[:1]).left
+    assert left[2] == "needs 1 agent, none known; 1 more run only what is signed (--sign)"
+    for plan in (
+        replace(unsigned, signatures=(signature,)),
+        plan_of(test="x", runner_mode=RunnerMode.BY_HAND),
+    ):
+        assert decide([QueuedRun("other", plan, 0)], places[:1]).starts == {"other": ["a"]}

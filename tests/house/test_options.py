@@ -12,6 +12,7 @@ from loadgrpc.protocol.labels_kind import LabelsKind
 from loadgrpc.protocol.load_kinds import LoadKind, StagesKind
 from loadgrpc.protocol.parameters_kind import ParametersKind
 from loadgrpc.protocol.retry_kind import RetryKind
+from loadgrpc.protocol.signatures_kind import SignaturesKind
 from loadgrpc.v1 import run_pb2
 
 ROWS = list(options.ALL.values())
@@ -38,6 +39,7 @@ TYPES = {
     kinds_of_users.WaitKind: FieldDescriptor.TYPE_MESSAGE,
     kinds_of_users.TestsKind: FieldDescriptor.TYPE_MESSAGE,
     CasesKind: FieldDescriptor.TYPE_MESSAGE,
+    SignaturesKind: FieldDescriptor.TYPE_MESSAGE,
 }
 TOLD = {
     *("agents", "spawn_rate", "server_url", "pacing", "think"),
@@ -82,7 +84,7 @@ def test_a_row_is_of_the_type_of_its_field(row):
         several = (
             *(kinds.CountsKind, kinds.VariablesKind),
             *(kinds.TextsKind, kinds.ObserversKind, ParametersKind),
-            *(kinds.ThresholdsKind, StagesKind),
+            *(kinds.ThresholdsKind, StagesKind, SignaturesKind),
             kinds_of_users.TestsKind,
         )
         assert field.is_repeated is isinstance(row.kind, several)
@@ -113,7 +115,7 @@ def figures(kind):  # noqa: C901, PLR0911 - one for each kind
             return [f"{chars:,} characters"]
         case StagesKind(most):
             return [f"{most:,}"]
-        case kinds.ObserversKind(most):
+        case kinds.ObserversKind(most) | SignaturesKind(most):
             return [f"at most {most}"]
     return []
 

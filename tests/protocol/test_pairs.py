@@ -26,6 +26,7 @@ from loadgrpc.protocol.comparisons import (
     comparison_from_proto,
     comparison_to_proto,
 )
+from loadgrpc.protocol.confinements import confinement_from_proto, confinement_to_proto
 from loadgrpc.protocol.custom_states import (
     custom_state_from_proto,
     custom_state_to_proto,
@@ -340,6 +341,18 @@ runs = st.builds(
     troubles=troubles,
     verdict=st.none() | verdicts,
 )
+confinements = st.builds(
+    model.Confinement,
+    signed_only=st.booleans(),
+    run_as=words,
+    limits=st.builds(
+        model.Limits,
+        memory_bytes=st.none() | st.integers(1, 2**64 - 1),
+        processes=st.none() | st.integers(1, 2**32 - 1),
+        files=st.none() | st.integers(1, 2**32 - 1),
+        time_s=st.sampled_from([None, 0.5, 3_600.0]),
+    ),
+)
 agents = st.builds(
     model.Agent,
     agent_id=words,
@@ -350,6 +363,7 @@ agents = st.builds(
     state=st.sampled_from(model.AgentState),
     run_id=words,
     last_seen_time_ns=moments,
+    confinement=confinements,
 )
 limits = st.builds(
     model.LimitUse,
@@ -1041,6 +1055,7 @@ PAIRS = {
     "attempt": (attempt_to_proto, attempt_from_proto, attempts),
     "submission": (submission_to_proto, submission_from_proto, submissions),
     "agent": (agent_to_proto, agent_from_proto, agents),
+    "confinement": (confinement_to_proto, confinement_from_proto, confinements),
     "broker": (broker_to_proto, broker_from_proto, brokers),
     "limit": (limit_to_proto, limit_from_proto, limits),
     "token": (wire_access.token_to_proto, wire_access.token_from_proto, tokens),
@@ -1364,6 +1379,12 @@ VIOLATIONS = [
     (spec(labels=[""]), ["plan.labels[0]"]),
     (spec(labels=[str(at) for at in range(21)]), ["plan.labels"]),
     (spec(retry={"max_attempts": 101}), ["plan.retry.max_attempts"]),
+    (
+        spec(signatures=[{"public_key": b"\0" * 32}, {"signature": b"\0" * 64}]),
+        ["plan.signatures[0].signature", "plan.signatures[1].public_key"],
+    ),
+    (spec(signatures=[{"signature": b"\0" * 65}]), ["plan.signatures[0].signature"]),
+    (spec(signatures=[{}] * 101), ["plan.signatures"]),
     (spec(retry={"multiplier": 0.5}), ["plan.retry.multiplier"]),
     (spec(retry={"multiplier": 101}), ["plan.retry.multiplier"]),
     (spec(retry={"retry_on": [99]}), ["plan.retry.retry_on"]),

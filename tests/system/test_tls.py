@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from loadgrpc.agent import agent
+from loadgrpc.agent import serving
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.certs import TlsChoice, files
@@ -49,7 +49,7 @@ def test_certificates_are_replaced_under_load_and_no_event_is_lost(
                 broker=address, state_dir=tmp_path / "one", certificates=choice.for_agents()
             )
             async with (
-                agent.running(settings, on_connected=lambda _: connected.set()),
+                serving.running(settings, on_connected=lambda _: connected.set()),
                 Client.connect(address, credentials=shown) as client,
             ):
                 await connected.wait()

@@ -1080,7 +1080,11 @@ type RunSpec struct {
 	// refused.
 	Tests []*WeightedTest `protobuf:"bytes,42,rep,name=tests,proto3" json:"tests,omitempty"`
 	// In which order users call `tests`. Not without `tests`.
-	TestOrder     TestOrder `protobuf:"varint,60,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
+	TestOrder TestOrder `protobuf:"varint,60,opt,name=test_order,json=testOrder,proto3,enum=loadgrpc.v1.TestOrder" json:"test_order,omitempty"`
+	// Who vouches for what agents run: a signature for each scenario (see Signature), of which there
+	// are at most 100. Agents that demand signatures run nothing else. Answers say whose they are,
+	// and leave the signatures themselves out. Empty: nobody.
+	Signatures    []*Signature `protobuf:"bytes,72,rep,name=signatures,proto3" json:"signatures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1409,6 +1413,80 @@ func (x *RunSpec) GetTestOrder() TestOrder {
 	return TestOrder_TEST_ORDER_UNSPECIFIED
 }
 
+func (x *RunSpec) GetSignatures() []*Signature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+// A signature of what agents run for one scenario of a plan: by Ed25519 (RFC 8032), of these items,
+// each of them UTF-8 and followed by a NUL byte. What is empty is left out.
+//
+//	loadgrpc signature 1
+//	bundle=SHA256          `RunSpec.bundle`
+//	test_dir=TEXT          `RunSpec.test_dir`
+//	python_dep=TEXT        each of `RunSpec.python_deps`, in their order
+//	env=NAME=VALUE         each of `RunSpec.env`, by name, in the order of bytes
+//	test_runner=TEXT       `test_runner` of the scenario
+//	test=TEXT              `test` of the scenario, or each of its `tests`, in their order
+//
+// Load, parameters, cases and the URL of the server are data, which may differ. A scenario that is
+// started by hand needs no signature: agents start nothing for it.
+type Signature struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The public key, of which agents have those that they trust. Required. 32 bytes.
+	PublicKey []byte `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// The signature. Required. 64 bytes.
+	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signature) Reset() {
+	*x = Signature{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signature) ProtoMessage() {}
+
+func (x *Signature) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signature.ProtoReflect.Descriptor instead.
+func (*Signature) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Signature) GetPublicKey() []byte {
+	if x != nil {
+		return x.PublicKey
+	}
+	return nil
+}
+
+func (x *Signature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
 // One of several tests of a scenario.
 type WeightedTest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1422,7 +1500,7 @@ type WeightedTest struct {
 
 func (x *WeightedTest) Reset() {
 	*x = WeightedTest{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1512,7 @@ func (x *WeightedTest) String() string {
 func (*WeightedTest) ProtoMessage() {}
 
 func (x *WeightedTest) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[1]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1525,7 @@ func (x *WeightedTest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WeightedTest.ProtoReflect.Descriptor instead.
 func (*WeightedTest) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{1}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WeightedTest) GetTest() string {
@@ -1483,7 +1561,7 @@ type WaitTime struct {
 
 func (x *WaitTime) Reset() {
 	*x = WaitTime{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +1573,7 @@ func (x *WaitTime) String() string {
 func (*WaitTime) ProtoMessage() {}
 
 func (x *WaitTime) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[2]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +1586,7 @@ func (x *WaitTime) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitTime.ProtoReflect.Descriptor instead.
 func (*WaitTime) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{2}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WaitTime) GetDistribution() isWaitTime_Distribution {
@@ -1599,7 +1677,7 @@ type WaitRange struct {
 
 func (x *WaitRange) Reset() {
 	*x = WaitRange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1611,7 +1689,7 @@ func (x *WaitRange) String() string {
 func (*WaitRange) ProtoMessage() {}
 
 func (x *WaitRange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[3]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1624,7 +1702,7 @@ func (x *WaitRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitRange.ProtoReflect.Descriptor instead.
 func (*WaitRange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{3}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WaitRange) GetLeast() *durationpb.Duration {
@@ -1654,7 +1732,7 @@ type LognormalWait struct {
 
 func (x *LognormalWait) Reset() {
 	*x = LognormalWait{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1744,7 @@ func (x *LognormalWait) String() string {
 func (*LognormalWait) ProtoMessage() {}
 
 func (x *LognormalWait) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[4]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1757,7 @@ func (x *LognormalWait) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LognormalWait.ProtoReflect.Descriptor instead.
 func (*LognormalWait) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{4}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LognormalWait) GetMedian() *durationpb.Duration {
@@ -1712,7 +1790,7 @@ type Parameter struct {
 
 func (x *Parameter) Reset() {
 	*x = Parameter{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1802,7 @@ func (x *Parameter) String() string {
 func (*Parameter) ProtoMessage() {}
 
 func (x *Parameter) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[5]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1815,7 @@ func (x *Parameter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parameter.ProtoReflect.Descriptor instead.
 func (*Parameter) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{5}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Parameter) GetValue() string {
@@ -1782,7 +1860,7 @@ type RetryPolicy struct {
 
 func (x *RetryPolicy) Reset() {
 	*x = RetryPolicy{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1872,7 @@ func (x *RetryPolicy) String() string {
 func (*RetryPolicy) ProtoMessage() {}
 
 func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[6]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +1885,7 @@ func (x *RetryPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryPolicy.ProtoReflect.Descriptor instead.
 func (*RetryPolicy) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{6}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RetryPolicy) GetMaxAttempts() uint32 {
@@ -1870,7 +1948,7 @@ type FedCases struct {
 
 func (x *FedCases) Reset() {
 	*x = FedCases{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1882,7 +1960,7 @@ func (x *FedCases) String() string {
 func (*FedCases) ProtoMessage() {}
 
 func (x *FedCases) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[7]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1895,7 +1973,7 @@ func (x *FedCases) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FedCases.ProtoReflect.Descriptor instead.
 func (*FedCases) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{7}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FedCases) GetCases() []*FedCase {
@@ -1939,7 +2017,7 @@ type FedCase struct {
 
 func (x *FedCase) Reset() {
 	*x = FedCase{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2029,7 @@ func (x *FedCase) String() string {
 func (*FedCase) ProtoMessage() {}
 
 func (x *FedCase) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[8]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2042,7 @@ func (x *FedCase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FedCase.ProtoReflect.Descriptor instead.
 func (*FedCase) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{8}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FedCase) GetName() string {
@@ -2022,7 +2100,7 @@ type CaseValue struct {
 
 func (x *CaseValue) Reset() {
 	*x = CaseValue{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2112,7 @@ func (x *CaseValue) String() string {
 func (*CaseValue) ProtoMessage() {}
 
 func (x *CaseValue) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[9]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2125,7 @@ func (x *CaseValue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseValue.ProtoReflect.Descriptor instead.
 func (*CaseValue) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{9}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CaseValue) GetName() string {
@@ -2157,7 +2235,7 @@ type Observer struct {
 
 func (x *Observer) Reset() {
 	*x = Observer{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2247,7 @@ func (x *Observer) String() string {
 func (*Observer) ProtoMessage() {}
 
 func (x *Observer) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[10]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2260,7 @@ func (x *Observer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Observer.ProtoReflect.Descriptor instead.
 func (*Observer) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{10}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Observer) GetName() string {
@@ -2232,7 +2310,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2322,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[11]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2335,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{11}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Notification) GetObserver() string {
@@ -2329,7 +2407,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2419,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[12]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2432,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{12}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Stage) GetUnit() LoadUnit {
@@ -2452,7 +2530,7 @@ type HoldStage struct {
 
 func (x *HoldStage) Reset() {
 	*x = HoldStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2542,7 @@ func (x *HoldStage) String() string {
 func (*HoldStage) ProtoMessage() {}
 
 func (x *HoldStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[13]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2555,7 @@ func (x *HoldStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldStage.ProtoReflect.Descriptor instead.
 func (*HoldStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{13}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HoldStage) GetLevel() float64 {
@@ -2509,7 +2587,7 @@ type RampStage struct {
 
 func (x *RampStage) Reset() {
 	*x = RampStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2599,7 @@ func (x *RampStage) String() string {
 func (*RampStage) ProtoMessage() {}
 
 func (x *RampStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[14]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2612,7 @@ func (x *RampStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStage.ProtoReflect.Descriptor instead.
 func (*RampStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{14}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RampStage) GetStart() float64 {
@@ -2575,7 +2653,7 @@ type SineStage struct {
 
 func (x *SineStage) Reset() {
 	*x = SineStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2587,7 +2665,7 @@ func (x *SineStage) String() string {
 func (*SineStage) ProtoMessage() {}
 
 func (x *SineStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[15]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2600,7 +2678,7 @@ func (x *SineStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SineStage.ProtoReflect.Descriptor instead.
 func (*SineStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{15}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SineStage) GetLow() float64 {
@@ -2644,7 +2722,7 @@ type StepsStage struct {
 
 func (x *StepsStage) Reset() {
 	*x = StepsStage{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +2734,7 @@ func (x *StepsStage) String() string {
 func (*StepsStage) ProtoMessage() {}
 
 func (x *StepsStage) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[16]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +2747,7 @@ func (x *StepsStage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepsStage.ProtoReflect.Descriptor instead.
 func (*StepsStage) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{16}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StepsStage) GetLevels() []float64 {
@@ -2702,7 +2780,7 @@ type LoadChange struct {
 
 func (x *LoadChange) Reset() {
 	*x = LoadChange{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2792,7 @@ func (x *LoadChange) String() string {
 func (*LoadChange) ProtoMessage() {}
 
 func (x *LoadChange) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[17]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2805,7 @@ func (x *LoadChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadChange.ProtoReflect.Descriptor instead.
 func (*LoadChange) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{17}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LoadChange) GetAt() *durationpb.Duration {
@@ -2806,7 +2884,7 @@ type Scenario struct {
 
 func (x *Scenario) Reset() {
 	*x = Scenario{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2896,7 @@ func (x *Scenario) String() string {
 func (*Scenario) ProtoMessage() {}
 
 func (x *Scenario) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[18]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2909,7 @@ func (x *Scenario) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scenario.ProtoReflect.Descriptor instead.
 func (*Scenario) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{18}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Scenario) GetName() string {
@@ -3030,7 +3108,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3042,7 +3120,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[19]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,7 +3133,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{19}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Run) GetRunId() string {
@@ -3188,7 +3266,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3278,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[20]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3291,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{20}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Waiting) GetPosition() uint32 {
@@ -3267,7 +3345,7 @@ type RunAttempt struct {
 
 func (x *RunAttempt) Reset() {
 	*x = RunAttempt{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3279,7 +3357,7 @@ func (x *RunAttempt) String() string {
 func (*RunAttempt) ProtoMessage() {}
 
 func (x *RunAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[21]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3292,7 +3370,7 @@ func (x *RunAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunAttempt.ProtoReflect.Descriptor instead.
 func (*RunAttempt) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{21}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RunAttempt) GetAttempt() uint32 {
@@ -3364,7 +3442,7 @@ type Trouble struct {
 
 func (x *Trouble) Reset() {
 	*x = Trouble{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3454,7 @@ func (x *Trouble) String() string {
 func (*Trouble) ProtoMessage() {}
 
 func (x *Trouble) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[22]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3467,7 @@ func (x *Trouble) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trouble.ProtoReflect.Descriptor instead.
 func (*Trouble) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{22}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Trouble) GetKind() TroubleKind {
@@ -3531,7 +3609,7 @@ type RunSummary struct {
 
 func (x *RunSummary) Reset() {
 	*x = RunSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3543,7 +3621,7 @@ func (x *RunSummary) String() string {
 func (*RunSummary) ProtoMessage() {}
 
 func (x *RunSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[23]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3556,7 +3634,7 @@ func (x *RunSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunSummary.ProtoReflect.Descriptor instead.
 func (*RunSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{23}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RunSummary) GetRunId() string {
@@ -3849,7 +3927,7 @@ type TagFigures struct {
 
 func (x *TagFigures) Reset() {
 	*x = TagFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3861,7 +3939,7 @@ func (x *TagFigures) String() string {
 func (*TagFigures) ProtoMessage() {}
 
 func (x *TagFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[24]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3874,7 +3952,7 @@ func (x *TagFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TagFigures.ProtoReflect.Descriptor instead.
 func (*TagFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{24}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TagFigures) GetName() string {
@@ -3922,7 +4000,7 @@ type CheckFigures struct {
 
 func (x *CheckFigures) Reset() {
 	*x = CheckFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3934,7 +4012,7 @@ func (x *CheckFigures) String() string {
 func (*CheckFigures) ProtoMessage() {}
 
 func (x *CheckFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[25]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3947,7 +4025,7 @@ func (x *CheckFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFigures.ProtoReflect.Descriptor instead.
 func (*CheckFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{25}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CheckFigures) GetName() string {
@@ -3999,7 +4077,7 @@ type TransactionFigures struct {
 
 func (x *TransactionFigures) Reset() {
 	*x = TransactionFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4011,7 +4089,7 @@ func (x *TransactionFigures) String() string {
 func (*TransactionFigures) ProtoMessage() {}
 
 func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[26]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4024,7 +4102,7 @@ func (x *TransactionFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactionFigures.ProtoReflect.Descriptor instead.
 func (*TransactionFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{26}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *TransactionFigures) GetName() string {
@@ -4099,7 +4177,7 @@ type MeasurementFigures struct {
 
 func (x *MeasurementFigures) Reset() {
 	*x = MeasurementFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4111,7 +4189,7 @@ func (x *MeasurementFigures) String() string {
 func (*MeasurementFigures) ProtoMessage() {}
 
 func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[27]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4124,7 +4202,7 @@ func (x *MeasurementFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementFigures.ProtoReflect.Descriptor instead.
 func (*MeasurementFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{27}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MeasurementFigures) GetName() string {
@@ -4216,7 +4294,7 @@ type GaugeFigures struct {
 
 func (x *GaugeFigures) Reset() {
 	*x = GaugeFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4228,7 +4306,7 @@ func (x *GaugeFigures) String() string {
 func (*GaugeFigures) ProtoMessage() {}
 
 func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[28]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4241,7 +4319,7 @@ func (x *GaugeFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeFigures.ProtoReflect.Descriptor instead.
 func (*GaugeFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{28}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GaugeFigures) GetName() string {
@@ -4296,7 +4374,7 @@ type ReportedState struct {
 
 func (x *ReportedState) Reset() {
 	*x = ReportedState{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4308,7 +4386,7 @@ func (x *ReportedState) String() string {
 func (*ReportedState) ProtoMessage() {}
 
 func (x *ReportedState) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[29]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4321,7 +4399,7 @@ func (x *ReportedState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportedState.ProtoReflect.Descriptor instead.
 func (*ReportedState) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{29}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReportedState) GetState() *CustomState {
@@ -4390,7 +4468,7 @@ type ThresholdResult struct {
 
 func (x *ThresholdResult) Reset() {
 	*x = ThresholdResult{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4402,7 +4480,7 @@ func (x *ThresholdResult) String() string {
 func (*ThresholdResult) ProtoMessage() {}
 
 func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[30]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4415,7 +4493,7 @@ func (x *ThresholdResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThresholdResult.ProtoReflect.Descriptor instead.
 func (*ThresholdResult) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{30}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ThresholdResult) GetThreshold() string {
@@ -4539,7 +4617,7 @@ type TestFigures struct {
 
 func (x *TestFigures) Reset() {
 	*x = TestFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4551,7 +4629,7 @@ func (x *TestFigures) String() string {
 func (*TestFigures) ProtoMessage() {}
 
 func (x *TestFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[31]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4564,7 +4642,7 @@ func (x *TestFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestFigures.ProtoReflect.Descriptor instead.
 func (*TestFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{31}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TestFigures) GetTest() string {
@@ -4629,7 +4707,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4641,7 +4719,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4654,7 +4732,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -4705,7 +4783,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4717,7 +4795,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4730,7 +4808,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -4776,7 +4854,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4788,7 +4866,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4801,7 +4879,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -4880,7 +4958,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4892,7 +4970,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4905,7 +4983,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -4945,7 +5023,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4957,7 +5035,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4970,7 +5048,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -5032,7 +5110,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5044,7 +5122,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5057,7 +5135,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -5107,7 +5185,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5119,7 +5197,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5132,7 +5210,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -5196,7 +5274,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5208,7 +5286,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5221,7 +5299,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -5263,7 +5341,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5275,7 +5353,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5288,7 +5366,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -5364,7 +5442,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5376,7 +5454,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5389,7 +5467,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -5487,7 +5565,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5499,7 +5577,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5512,7 +5590,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -5640,7 +5718,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5652,7 +5730,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5665,7 +5743,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *NotStarted) GetReason() string {
@@ -5698,7 +5776,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5710,7 +5788,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5723,7 +5801,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -5778,7 +5856,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5790,7 +5868,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5803,7 +5881,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -5893,7 +5971,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5905,7 +5983,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5918,7 +5996,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -5962,7 +6040,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5974,7 +6052,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5987,7 +6065,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -6033,7 +6111,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6045,7 +6123,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6058,7 +6136,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *NameFigures) GetName() string {
@@ -6133,7 +6211,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6145,7 +6223,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6158,7 +6236,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -6202,7 +6280,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6214,7 +6292,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6227,7 +6305,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -6303,7 +6381,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6315,7 +6393,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6328,7 +6406,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -6475,7 +6553,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6487,7 +6565,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6500,7 +6578,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{52}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -6633,7 +6711,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6645,7 +6723,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6658,7 +6736,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{53}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -6729,7 +6807,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6741,7 +6819,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6754,7 +6832,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{54}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Loss) GetReason() string {
@@ -6796,7 +6874,7 @@ var File_loadgrpc_v1_run_proto protoreflect.FileDescriptor
 
 const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\xe3\r\n" +
+	"\x15loadgrpc/v1/run.proto\x12\vloadgrpc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17loadgrpc/v1/event.proto\"\x9b\x0e\n" +
 	"\aRunSpec\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\rR\x05users\x12\x1e\n" +
@@ -6853,13 +6931,20 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05retry\x18  \x01(\v2\x18.loadgrpc.v1.RetryPolicyR\x05retry\x12/\n" +
 	"\x05tests\x18* \x03(\v2\x19.loadgrpc.v1.WeightedTestR\x05tests\x125\n" +
 	"\n" +
-	"test_order\x18< \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x1a6\n" +
+	"test_order\x18< \x01(\x0e2\x16.loadgrpc.v1.TestOrderR\ttestOrder\x126\n" +
+	"\n" +
+	"signatures\x18H \x03(\v2\x16.loadgrpc.v1.SignatureR\n" +
+	"signatures\x1a6\n" +
 	"\bEnvEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1aU\n" +
 	"\x0fParametersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\":\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.loadgrpc.v1.ParameterR\x05value:\x028\x01\"H\n" +
+	"\tSignature\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x01 \x01(\fR\tpublicKey\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\":\n" +
 	"\fWeightedTest\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x16\n" +
 	"\x06weight\x18\x02 \x01(\rR\x06weight\"\x82\x02\n" +
@@ -7450,7 +7535,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(TestOrder)(0),                // 0: loadgrpc.v1.TestOrder
 	(RetryReason)(0),              // 1: loadgrpc.v1.RetryReason
@@ -7467,259 +7552,261 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(ThresholdOutcome)(0),         // 12: loadgrpc.v1.ThresholdOutcome
 	(AssignmentState)(0),          // 13: loadgrpc.v1.AssignmentState
 	(*RunSpec)(nil),               // 14: loadgrpc.v1.RunSpec
-	(*WeightedTest)(nil),          // 15: loadgrpc.v1.WeightedTest
-	(*WaitTime)(nil),              // 16: loadgrpc.v1.WaitTime
-	(*WaitRange)(nil),             // 17: loadgrpc.v1.WaitRange
-	(*LognormalWait)(nil),         // 18: loadgrpc.v1.LognormalWait
-	(*Parameter)(nil),             // 19: loadgrpc.v1.Parameter
-	(*RetryPolicy)(nil),           // 20: loadgrpc.v1.RetryPolicy
-	(*FedCases)(nil),              // 21: loadgrpc.v1.FedCases
-	(*FedCase)(nil),               // 22: loadgrpc.v1.FedCase
-	(*CaseValue)(nil),             // 23: loadgrpc.v1.CaseValue
-	(*Observer)(nil),              // 24: loadgrpc.v1.Observer
-	(*Notification)(nil),          // 25: loadgrpc.v1.Notification
-	(*Stage)(nil),                 // 26: loadgrpc.v1.Stage
-	(*HoldStage)(nil),             // 27: loadgrpc.v1.HoldStage
-	(*RampStage)(nil),             // 28: loadgrpc.v1.RampStage
-	(*SineStage)(nil),             // 29: loadgrpc.v1.SineStage
-	(*StepsStage)(nil),            // 30: loadgrpc.v1.StepsStage
-	(*LoadChange)(nil),            // 31: loadgrpc.v1.LoadChange
-	(*Scenario)(nil),              // 32: loadgrpc.v1.Scenario
-	(*Run)(nil),                   // 33: loadgrpc.v1.Run
-	(*Waiting)(nil),               // 34: loadgrpc.v1.Waiting
-	(*RunAttempt)(nil),            // 35: loadgrpc.v1.RunAttempt
-	(*Trouble)(nil),               // 36: loadgrpc.v1.Trouble
-	(*RunSummary)(nil),            // 37: loadgrpc.v1.RunSummary
-	(*TagFigures)(nil),            // 38: loadgrpc.v1.TagFigures
-	(*CheckFigures)(nil),          // 39: loadgrpc.v1.CheckFigures
-	(*TransactionFigures)(nil),    // 40: loadgrpc.v1.TransactionFigures
-	(*MeasurementFigures)(nil),    // 41: loadgrpc.v1.MeasurementFigures
-	(*GaugeFigures)(nil),          // 42: loadgrpc.v1.GaugeFigures
-	(*ReportedState)(nil),         // 43: loadgrpc.v1.ReportedState
-	(*ThresholdResult)(nil),       // 44: loadgrpc.v1.ThresholdResult
-	(*TestFigures)(nil),           // 45: loadgrpc.v1.TestFigures
-	(*CaseFigures)(nil),           // 46: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 47: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 48: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 49: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 50: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 51: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 52: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 53: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 54: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 55: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 56: loadgrpc.v1.IterationFigures
-	(*NotStarted)(nil),            // 57: loadgrpc.v1.NotStarted
-	(*UserFigures)(nil),           // 58: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 59: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 60: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 61: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 62: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 63: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 64: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 65: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 66: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 67: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 68: loadgrpc.v1.Loss
-	nil,                           // 69: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 70: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 71: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 72: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 73: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 74: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 75: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 76: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 78: loadgrpc.v1.CustomState
-	(UserFixture)(0),              // 79: loadgrpc.v1.UserFixture
-	(DataMode)(0),                 // 80: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 81: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 82: loadgrpc.v1.HitError
+	(*Signature)(nil),             // 15: loadgrpc.v1.Signature
+	(*WeightedTest)(nil),          // 16: loadgrpc.v1.WeightedTest
+	(*WaitTime)(nil),              // 17: loadgrpc.v1.WaitTime
+	(*WaitRange)(nil),             // 18: loadgrpc.v1.WaitRange
+	(*LognormalWait)(nil),         // 19: loadgrpc.v1.LognormalWait
+	(*Parameter)(nil),             // 20: loadgrpc.v1.Parameter
+	(*RetryPolicy)(nil),           // 21: loadgrpc.v1.RetryPolicy
+	(*FedCases)(nil),              // 22: loadgrpc.v1.FedCases
+	(*FedCase)(nil),               // 23: loadgrpc.v1.FedCase
+	(*CaseValue)(nil),             // 24: loadgrpc.v1.CaseValue
+	(*Observer)(nil),              // 25: loadgrpc.v1.Observer
+	(*Notification)(nil),          // 26: loadgrpc.v1.Notification
+	(*Stage)(nil),                 // 27: loadgrpc.v1.Stage
+	(*HoldStage)(nil),             // 28: loadgrpc.v1.HoldStage
+	(*RampStage)(nil),             // 29: loadgrpc.v1.RampStage
+	(*SineStage)(nil),             // 30: loadgrpc.v1.SineStage
+	(*StepsStage)(nil),            // 31: loadgrpc.v1.StepsStage
+	(*LoadChange)(nil),            // 32: loadgrpc.v1.LoadChange
+	(*Scenario)(nil),              // 33: loadgrpc.v1.Scenario
+	(*Run)(nil),                   // 34: loadgrpc.v1.Run
+	(*Waiting)(nil),               // 35: loadgrpc.v1.Waiting
+	(*RunAttempt)(nil),            // 36: loadgrpc.v1.RunAttempt
+	(*Trouble)(nil),               // 37: loadgrpc.v1.Trouble
+	(*RunSummary)(nil),            // 38: loadgrpc.v1.RunSummary
+	(*TagFigures)(nil),            // 39: loadgrpc.v1.TagFigures
+	(*CheckFigures)(nil),          // 40: loadgrpc.v1.CheckFigures
+	(*TransactionFigures)(nil),    // 41: loadgrpc.v1.TransactionFigures
+	(*MeasurementFigures)(nil),    // 42: loadgrpc.v1.MeasurementFigures
+	(*GaugeFigures)(nil),          // 43: loadgrpc.v1.GaugeFigures
+	(*ReportedState)(nil),         // 44: loadgrpc.v1.ReportedState
+	(*ThresholdResult)(nil),       // 45: loadgrpc.v1.ThresholdResult
+	(*TestFigures)(nil),           // 46: loadgrpc.v1.TestFigures
+	(*CaseFigures)(nil),           // 47: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 48: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 49: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 50: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 51: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 52: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 53: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 54: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 55: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 56: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 57: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 58: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 59: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 60: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 61: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 62: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 63: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 64: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 65: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 66: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 67: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 68: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 69: loadgrpc.v1.Loss
+	nil,                           // 70: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 71: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 72: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 73: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 74: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 75: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 76: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 78: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 79: loadgrpc.v1.CustomState
+	(UserFixture)(0),              // 80: loadgrpc.v1.UserFixture
+	(DataMode)(0),                 // 81: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 82: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 83: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	76,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	76,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	77,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	77,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	5,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	76,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
-	32,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	69,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
-	24,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	70,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
-	21,  // 8: loadgrpc.v1.RunSpec.cases:type_name -> loadgrpc.v1.FedCases
-	16,  // 9: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
-	16,  // 10: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
-	26,  // 11: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
+	77,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	33,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
+	70,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	25,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
+	71,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	22,  // 8: loadgrpc.v1.RunSpec.cases:type_name -> loadgrpc.v1.FedCases
+	17,  // 9: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
+	17,  // 10: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
+	27,  // 11: loadgrpc.v1.RunSpec.stages:type_name -> loadgrpc.v1.Stage
 	8,   // 12: loadgrpc.v1.RunSpec.arrivals:type_name -> loadgrpc.v1.Spacing
 	9,   // 13: loadgrpc.v1.RunSpec.late:type_name -> loadgrpc.v1.LatePolicy
-	20,  // 14: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
-	15,  // 15: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
+	21,  // 14: loadgrpc.v1.RunSpec.retry:type_name -> loadgrpc.v1.RetryPolicy
+	16,  // 15: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
 	0,   // 16: loadgrpc.v1.RunSpec.test_order:type_name -> loadgrpc.v1.TestOrder
-	76,  // 17: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
-	17,  // 18: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	76,  // 19: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
-	18,  // 20: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	76,  // 21: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	76,  // 22: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	76,  // 23: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	76,  // 24: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	76,  // 25: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
-	1,   // 26: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
-	22,  // 27: loadgrpc.v1.FedCases.cases:type_name -> loadgrpc.v1.FedCase
-	2,   // 28: loadgrpc.v1.FedCases.order:type_name -> loadgrpc.v1.CaseOrder
-	23,  // 29: loadgrpc.v1.FedCase.values:type_name -> loadgrpc.v1.CaseValue
-	23,  // 30: loadgrpc.v1.FedCase.expected:type_name -> loadgrpc.v1.CaseValue
-	71,  // 31: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
-	3,   // 32: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
-	3,   // 33: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
-	4,   // 34: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	77,  // 35: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	6,   // 36: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
-	27,  // 37: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
-	28,  // 38: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
-	29,  // 39: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
-	30,  // 40: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
-	76,  // 41: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
-	76,  // 42: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
-	76,  // 43: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
-	76,  // 44: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
-	76,  // 45: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
-	76,  // 46: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
-	7,   // 47: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
-	76,  // 48: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
-	5,   // 49: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	76,  // 50: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
-	16,  // 51: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
-	16,  // 52: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	72,  // 53: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
-	26,  // 54: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
-	8,   // 55: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
-	9,   // 56: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
-	15,  // 57: loadgrpc.v1.Scenario.tests:type_name -> loadgrpc.v1.WeightedTest
-	0,   // 58: loadgrpc.v1.Scenario.test_order:type_name -> loadgrpc.v1.TestOrder
-	21,  // 59: loadgrpc.v1.Scenario.cases:type_name -> loadgrpc.v1.FedCases
-	10,  // 60: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
-	14,  // 61: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	77,  // 62: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	77,  // 63: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	77,  // 64: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	36,  // 65: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	53,  // 66: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	77,  // 67: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
-	77,  // 68: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
-	34,  // 69: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
-	35,  // 70: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
-	10,  // 71: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
-	53,  // 72: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
-	77,  // 73: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
-	77,  // 74: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
-	11,  // 75: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	77,  // 76: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	77,  // 77: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
-	10,  // 78: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	53,  // 79: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
-	14,  // 80: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	77,  // 81: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	77,  // 82: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	77,  // 83: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	76,  // 84: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	54,  // 85: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	56,  // 86: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	62,  // 87: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	63,  // 88: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	63,  // 89: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	64,  // 90: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	65,  // 91: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	73,  // 92: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	67,  // 93: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	66,  // 94: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	52,  // 95: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	45,  // 96: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
-	58,  // 97: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	50,  // 98: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	61,  // 99: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
-	36,  // 100: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	48,  // 101: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
-	25,  // 102: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	46,  // 103: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	47,  // 104: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	49,  // 105: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
-	43,  // 106: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
-	39,  // 107: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
-	40,  // 108: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
-	41,  // 109: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
-	42,  // 110: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
-	38,  // 111: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
-	44,  // 112: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
-	35,  // 113: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
-	54,  // 114: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	55,  // 115: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	78,  // 116: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	77,  // 117: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
-	12,  // 118: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	77,  // 119: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	76,  // 120: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	56,  // 121: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	55,  // 122: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	79,  // 123: loadgrpc.v1.TestFigures.user_fixture:type_name -> loadgrpc.v1.UserFixture
-	63,  // 124: loadgrpc.v1.TestFigures.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	56,  // 125: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	55,  // 126: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	54,  // 127: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	80,  // 128: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	76,  // 129: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	54,  // 130: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	77,  // 131: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	51,  // 132: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	76,  // 133: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	54,  // 134: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	54,  // 135: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	56,  // 136: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	58,  // 137: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	55,  // 138: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 139: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	76,  // 140: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	76,  // 141: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	76,  // 142: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	76,  // 143: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	76,  // 144: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	76,  // 145: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	76,  // 146: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	55,  // 147: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 148: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 149: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	57,  // 150: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	55,  // 151: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	59,  // 152: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	59,  // 153: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	60,  // 154: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	54,  // 155: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	74,  // 156: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	75,  // 157: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	81,  // 158: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	82,  // 159: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	13,  // 160: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	81,  // 161: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	66,  // 162: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	77,  // 163: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	76,  // 164: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	58,  // 165: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	76,  // 166: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	76,  // 167: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	55,  // 168: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	76,  // 169: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	77,  // 170: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	76,  // 171: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	76,  // 172: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	76,  // 173: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	76,  // 174: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	68,  // 175: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	19,  // 176: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	19,  // 177: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	178, // [178:178] is the sub-list for method output_type
-	178, // [178:178] is the sub-list for method input_type
-	178, // [178:178] is the sub-list for extension type_name
-	178, // [178:178] is the sub-list for extension extendee
-	0,   // [0:178] is the sub-list for field type_name
+	15,  // 17: loadgrpc.v1.RunSpec.signatures:type_name -> loadgrpc.v1.Signature
+	77,  // 18: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	18,  // 19: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
+	77,  // 20: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	19,  // 21: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
+	77,  // 22: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	77,  // 23: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	77,  // 24: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	77,  // 25: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	77,  // 26: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	1,   // 27: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
+	23,  // 28: loadgrpc.v1.FedCases.cases:type_name -> loadgrpc.v1.FedCase
+	2,   // 29: loadgrpc.v1.FedCases.order:type_name -> loadgrpc.v1.CaseOrder
+	24,  // 30: loadgrpc.v1.FedCase.values:type_name -> loadgrpc.v1.CaseValue
+	24,  // 31: loadgrpc.v1.FedCase.expected:type_name -> loadgrpc.v1.CaseValue
+	72,  // 32: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	3,   // 33: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
+	3,   // 34: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
+	4,   // 35: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
+	78,  // 36: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	6,   // 37: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
+	28,  // 38: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
+	29,  // 39: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
+	30,  // 40: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
+	31,  // 41: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
+	77,  // 42: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	77,  // 43: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	77,  // 44: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	77,  // 45: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	77,  // 46: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	77,  // 47: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	7,   // 48: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
+	77,  // 49: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	5,   // 50: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
+	77,  // 51: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	17,  // 52: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
+	17,  // 53: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
+	73,  // 54: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	27,  // 55: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
+	8,   // 56: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
+	9,   // 57: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
+	16,  // 58: loadgrpc.v1.Scenario.tests:type_name -> loadgrpc.v1.WeightedTest
+	0,   // 59: loadgrpc.v1.Scenario.test_order:type_name -> loadgrpc.v1.TestOrder
+	22,  // 60: loadgrpc.v1.Scenario.cases:type_name -> loadgrpc.v1.FedCases
+	10,  // 61: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
+	14,  // 62: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
+	78,  // 63: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	78,  // 64: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	78,  // 65: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	37,  // 66: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
+	54,  // 67: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	78,  // 68: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
+	78,  // 69: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	35,  // 70: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
+	36,  // 71: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
+	10,  // 72: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
+	54,  // 73: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
+	78,  // 74: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
+	78,  // 75: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
+	11,  // 76: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
+	78,  // 77: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	78,  // 78: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	10,  // 79: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
+	54,  // 80: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	14,  // 81: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
+	78,  // 82: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	78,  // 83: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	78,  // 84: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	77,  // 85: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	55,  // 86: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	57,  // 87: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	63,  // 88: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	64,  // 89: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	64,  // 90: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	65,  // 91: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	66,  // 92: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	74,  // 93: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	68,  // 94: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	67,  // 95: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	53,  // 96: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	46,  // 97: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
+	59,  // 98: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	51,  // 99: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	62,  // 100: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	37,  // 101: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
+	49,  // 102: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	26,  // 103: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
+	47,  // 104: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	48,  // 105: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	50,  // 106: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	44,  // 107: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
+	40,  // 108: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
+	41,  // 109: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
+	42,  // 110: loadgrpc.v1.RunSummary.measurements:type_name -> loadgrpc.v1.MeasurementFigures
+	43,  // 111: loadgrpc.v1.RunSummary.gauges:type_name -> loadgrpc.v1.GaugeFigures
+	39,  // 112: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
+	45,  // 113: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
+	36,  // 114: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
+	55,  // 115: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	56,  // 116: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	79,  // 117: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	78,  // 118: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	12,  // 119: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
+	78,  // 120: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	77,  // 121: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	57,  // 122: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	56,  // 123: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	80,  // 124: loadgrpc.v1.TestFigures.user_fixture:type_name -> loadgrpc.v1.UserFixture
+	64,  // 125: loadgrpc.v1.TestFigures.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	57,  // 126: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	56,  // 127: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	55,  // 128: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	81,  // 129: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	77,  // 130: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	55,  // 131: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	78,  // 132: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	52,  // 133: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	77,  // 134: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	55,  // 135: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	55,  // 136: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	57,  // 137: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	59,  // 138: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	56,  // 139: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 140: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	77,  // 141: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	77,  // 142: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	77,  // 143: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	77,  // 144: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	77,  // 145: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	77,  // 146: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	77,  // 147: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	56,  // 148: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 149: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 150: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	58,  // 151: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	56,  // 152: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	60,  // 153: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	60,  // 154: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	61,  // 155: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	55,  // 156: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	75,  // 157: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	76,  // 158: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	82,  // 159: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	83,  // 160: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	13,  // 161: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	82,  // 162: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	67,  // 163: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	78,  // 164: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	77,  // 165: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	59,  // 166: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	77,  // 167: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	77,  // 168: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	56,  // 169: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	77,  // 170: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	78,  // 171: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	77,  // 172: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	77,  // 173: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	77,  // 174: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	77,  // 175: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	69,  // 176: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	20,  // 177: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	20,  // 178: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	179, // [179:179] is the sub-list for method output_type
+	179, // [179:179] is the sub-list for method input_type
+	179, // [179:179] is the sub-list for extension type_name
+	179, // [179:179] is the sub-list for extension extendee
+	0,   // [0:179] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -7728,33 +7815,33 @@ func file_loadgrpc_v1_run_proto_init() {
 		return
 	}
 	file_loadgrpc_v1_event_proto_init()
-	file_loadgrpc_v1_run_proto_msgTypes[2].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[3].OneofWrappers = []any{
 		(*WaitTime_Constant)(nil),
 		(*WaitTime_Between)(nil),
 		(*WaitTime_Exponential)(nil),
 		(*WaitTime_Lognormal)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[8].OneofWrappers = []any{}
-	file_loadgrpc_v1_run_proto_msgTypes[9].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[9].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[10].OneofWrappers = []any{
 		(*CaseValue_Text)(nil),
 		(*CaseValue_Whole)(nil),
 		(*CaseValue_Number)(nil),
 		(*CaseValue_Flag)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[12].OneofWrappers = []any{
+	file_loadgrpc_v1_run_proto_msgTypes[13].OneofWrappers = []any{
 		(*Stage_Hold)(nil),
 		(*Stage_Ramp)(nil),
 		(*Stage_Sine)(nil),
 		(*Stage_Steps)(nil),
 	}
-	file_loadgrpc_v1_run_proto_msgTypes[30].OneofWrappers = []any{}
+	file_loadgrpc_v1_run_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      14,
-			NumMessages:   62,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
