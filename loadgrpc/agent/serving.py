@@ -98,15 +98,15 @@ async def running(
             if config.max_age_s is not None:
                 delta_s = random.uniform(0.0, config.max_age_delta_s)  # noqa: S311 - no secret
                 asyncio.get_running_loop().call_later(config.max_age_s + delta_s, agent.age)
-            async with watching(config.limits, agent.parts):
-                try:
+            try:
+                async with watching(config.limits, agent.parts):
                     yield agent.dismissed
-                finally:
-                    await agent.leave()
-            connecting.cancel()
-            await asyncio.gather(connecting, return_exceptions=True)
-            await doors.close()
-            await relay.close()
+            finally:
+                await agent.leave()
+                connecting.cancel()
+                await asyncio.gather(connecting, return_exceptions=True)
+                await doors.close()
+                await relay.close()
     finally:
         held.release()
 

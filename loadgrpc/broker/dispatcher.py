@@ -201,7 +201,7 @@ class Dispatcher:
         if len(usable) >= plan.agents:
             return f"{message}, for which runs in the queue wait"
         if len(usable) < min(len(idle), plan.agents):
-            signed_only = f", {signed} of them run only what is signed (--sign)"
+            signed_only = f", {signed} of them for what is signed only (--sign)"
             too_old = ", some of them too old to be sent files or packages"
             message += signed_only if signed else too_old
         return message

@@ -37,7 +37,7 @@ _META: Final = "loadgrpc.configuration"
 
 def is_configured(param: click.Parameter, *, wholly: bool) -> bool:
     """Whether a file and the environment may set a parameter. `wholly`: all of its command's."""
-    if param.name in credential_options.NAMES:
+    if param.name in (*credential_options.NAMES, credential_options.SIGN):
         return True
     return param.expose_value and (wholly or param.name == BROKER)
 

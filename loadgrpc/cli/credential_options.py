@@ -26,6 +26,8 @@ HEADING: Final = "Encryption"
 TLS: Final = ("tls_dir", "tls_ca", "tls_cert", "tls_key")
 NAMES: Final = (*TLS, "tls_crl", "token_file", "insecure")
 """Parameters, in the order of the help."""
+SIGN: Final = "sign"
+"""The parameter with the key that signs what agents are to run (`shipping.py`)."""
 FOLDER: Final = "$XDG_STATE_HOME/loadgrpc/tls"
 ROLES: Final = ("watch", "run", "admin")
 """Of people and tools, each with the rights of those before it."""
@@ -113,7 +115,7 @@ def choice() -> TlsChoice:
 
 def signing_key() -> Path | None:
     """The key with which the command that runs signs what agents are to run. None: it does not."""
-    return _found().get("sign")
+    return _found().get(SIGN)
 
 
 def credentials() -> Credentials | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTION: Final = ("include_files", "no_ship", "sign")
+SECTION: Final = ("include_files", "no_ship", credential_options.SIGN)
 UNSAID_S: Final = 1.0
 """An upload that takes no longer is not mentioned."""
 SAID_EVERY_S: Final = 5.0

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pwd
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,16 +30,12 @@ def nobody():
 
 @pytest.fixture
 def place(tmp_path, nobody, monkeypatch):
-    """Where its runners work."""
-    tmp_path.chmod(0o711)
-    for above in tmp_path.parents:
-        if above.stat().st_mode & stat.S_IXOTH == 0:
-            monkeypatch.setattr(workplace, "TEMPORARY", Path("/var/tmp"))
-            break
-    else:
-        monkeypatch.setattr(workplace, "TEMPORARY", tmp_path)
+    """Where its runners work, in a folder that everybody can enter, and that goes with the test."""
     (tmp_path / "state").mkdir(0o700)
-    return Workplace(tmp_path / "state", nobody)
+    with tempfile.TemporaryDirectory(prefix="loadgrpc-", dir="/var/tmp") as folder:
+        Path(folder).chmod(workplace.PASSABLE)
+        monkeypatch.setattr(workplace, "TEMPORARY", Path(folder))
+        yield Workplace(tmp_path / "state", nobody)
 
 
 def ran(script, nobody=None, limits=None, cwd=None, **variables):
@@ -156,8 +153,6 @@ def test_an_agent_that_is_started_again_finds_its_place(place, tmp_path, nobody)
     os.chown(place.root, nobody.uid, nobody.gid)
     other = Workplace(tmp_path / "state", nobody)
     assert other.root != place.root
-    for each in (place.root, other.root):
-        each.rmdir()
 
 
 @AS_ROOT

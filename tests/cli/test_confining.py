@@ -94,3 +94,12 @@ def test_what_is_sent_is_signed(issue, tmp_path, monkeypatch):
     monkeypatch.setattr(credential_options, "signing_key", lambda: tmp_path / "web.py")
     with pytest.raises(Failure, match=r"web\.py is not a private key"):
         shipping.packed(program, (), ships=True)
+
+
+def test_the_key_may_be_said_in_the_environment(monkeypatch):
+    """As every option of credentials."""
+    from loadgrpc.cli import configuration, run
+
+    (param,) = [each for each in run.command.params if each.name == "sign"]
+    assert configuration.is_configured(param, wholly=False)
+    assert configuration.variables(param) == ["LOADGRPC_SIGN"]

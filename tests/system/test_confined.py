@@ -3,12 +3,14 @@
 import asyncio
 import os
 import sys
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from loadgrpc.agent import serving
+from loadgrpc.agent import serving, workplace
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.bundle.pack import pack
@@ -29,6 +31,15 @@ class TestIt(TestCase):
     def test_it(self):
         pass
 """
+
+
+@pytest.fixture
+def open_place(monkeypatch):
+    """Where folders of runners are that everybody can enter; it goes with the test."""
+    with tempfile.TemporaryDirectory(prefix="loadgrpc-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)
+        monkeypatch.setattr(workplace, "TEMPORARY", Path(folder))
+        yield
 
 
 @asynccontextmanager
@@ -75,7 +86,7 @@ def test_only_what_is_signed_is_run(tmp_path, issue):
                 plan = plan_of(test="it.py::TestIt.test_it", bundle=bundle.sha256)
                 await client.upload_bundle(bundle)
             passed = await summary_of(client, signed(plan, key))
-            with pytest.raises(TooFewAgents, match="1 of them run only what is signed"):
+            with pytest.raises(TooFewAgents, match="1 of them for what is signed only"):
                 await client.start_run(plan)
             evil = replace(signed(plan, key), env=(("LD_PRELOAD", "./evil.so"),))
             return (
@@ -93,6 +104,7 @@ def test_only_what_is_signed_is_run(tmp_path, issue):
 
 
 @AS_ROOT
+@pytest.mark.usefixtures("open_place")
 def test_a_run_is_another_users(tmp_path):
     """It works in a folder of its own, and cannot enter what is the agent's."""
     script = (
