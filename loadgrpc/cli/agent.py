@@ -97,7 +97,7 @@ def command(
     With labels that plans choose by:
       loadgrpc agent -b HOST:7979 --label eu --label big
     As another user, within limits, and only what somebody has signed whose key is in a file:
-      loadgrpc agent -b HOST:7979 --run-as load --limit memory=4GB,processes=500,time=2h \\
+      loadgrpc agent -b HOST:7979 --run-as load --run-limit memory=4GB,processes=500,time=2h \\
         --require-signed signers.pub
 
     `loadgrpc agent drain NAME` takes an agent out of service: see `loadgrpc drain --help`.

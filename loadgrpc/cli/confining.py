@@ -59,7 +59,7 @@ def options(command: F) -> F:
     """Gives a command the options."""
     for option in (
         click.option(
-            "--limit",
+            "--run-limit",
             "limits",
             type=LimitsValue(),
             metavar="LIMITS",

@@ -46,7 +46,7 @@ def test_what_is_no_limit_is_named(text, why):
         (("--run-as", "no-such-user"), "there is no user 'no-such-user' on this machine"),
         (("--run-as", "root"), "root is root: name a user without rights"),
         (("--require-signed", "/missing"), "cannot read /missing: No such file or directory"),
-        (("--limit", "memory=much"), "memory: 'much' is not a size"),
+        (("--run-limit", "memory=much"), "memory: 'much' is not a size"),
     ],
 )
 def test_an_agent_that_cannot_confine_does_not_start(invoke, tmp_path, options, why):
