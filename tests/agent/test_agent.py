@@ -11,6 +11,7 @@ import pytest
 from loadgrpc.agent import agent as module
 from loadgrpc.agent import part as part_module
 from loadgrpc.agent import runner as runner_module
+from loadgrpc.agent import serving
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import broker as broker_module
 from loadgrpc.broker.server import BrokerConfig
@@ -50,7 +51,7 @@ async def agent(endpoint, folder, connected=None):
     """An agent that has connected."""
     connected = asyncio.Queue() if connected is None else connected
     config = AgentConfig(broker=endpoint, state_dir=folder)
-    async with module.running(config, on_connected=connected.put_nowait):
+    async with serving.running(config, on_connected=connected.put_nowait):
         await connected.get()
         yield
 

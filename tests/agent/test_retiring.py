@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from loadgrpc import __version__
-from loadgrpc.agent import agent as module
+from loadgrpc.agent import serving
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker.server import BrokerConfig
 from loadgrpc.broker.server import running as broker_running
@@ -51,8 +51,8 @@ def test_r3_an_agent_of_age_leaves_after_its_run(tmp_path):
         async with broker_running(config) as endpoint, Client.connect(endpoint) as client:
             connected = asyncio.Queue()
             config = AgentConfig(broker=endpoint, state_dir=tmp_path, max_age_s=1.0)
-            serving = asyncio.create_task(
-                module.serve(config, on_connected=connected.put_nowait, stop=asyncio.Event())
+            life = asyncio.create_task(
+                serving.serve(config, on_connected=connected.put_nowait, stop=asyncio.Event())
             )
             await connected.get()
             plan = plan_of(test=VOLUME, duration_s=3.0, processes=1)
@@ -64,7 +64,7 @@ def test_r3_an_agent_of_age_leaves_after_its_run(tmp_path):
                 await client.start_run(plan)
             async for _ in client.watch_run(begun.run_id):
                 pass
-            await serving
+            await life
             summary = await client.get_summary(begun.run_id)
             return summary, await client.list_agents()
 
@@ -82,7 +82,7 @@ def test_an_idle_agent_of_age_leaves_at_once(tmp_path):
             config = AgentConfig(
                 broker=endpoint, state_dir=tmp_path, max_age_s=0.01, max_age_delta_s=0.01
             )
-            await module.serve(config, on_connected=lambda _: None, stop=asyncio.Event())
+            await serving.serve(config, on_connected=lambda _: None, stop=asyncio.Event())
             return await client.list_agents()
 
     assert run(use()) == []

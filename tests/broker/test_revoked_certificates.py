@@ -5,7 +5,7 @@ import asyncio
 import grpc
 import grpc.aio
 
-from loadgrpc.agent import agent
+from loadgrpc.agent import serving
 from loadgrpc.agent.config import AgentConfig
 from loadgrpc.broker import server
 from loadgrpc.certs import TlsChoice
@@ -33,7 +33,7 @@ def test_what_is_open_with_it_ends(issue, tmp_path):
             )
             admin = Credentials(choice=TlsChoice(folder=issued.path))
             async with (
-                agent.running(settings, on_connected=lambda _: connected.set()),
+                serving.running(settings, on_connected=lambda _: connected.set()),
                 Client.connect(address, credentials=admin) as client,
                 new_channel(address, ann) as channel,
             ):

@@ -263,14 +263,14 @@ def test_debug_and_logfile(tmp_path, monkeypatch, capsys):
     """--debug logs more, --logfile into a file."""
     import logging
 
-    from loadgrpc.agent import agent as agents
+    from loadgrpc.agent import serving
 
     async def serve(config, *, on_connected, stop):
         del stop
         on_connected("agent-1")
         logging.getLogger("loadgrpc.agent.agent").debug("of %s", config.broker)
 
-    monkeypatch.setattr(agents, "serve", serve)
+    monkeypatch.setattr(serving, "serve", serve)
     assert cli.main_agent(["--broker", "x:1", "--debug", "--logfile", "agent.log"]) == 0
     assert (tmp_path / "agent.log").read_text().endswith(" DEBUG agent: of x:1\n")
     assert capsys.readouterr() == ("loadgrpc agent agent-1 connected to x:1\n", "")

@@ -14,6 +14,7 @@ import loadgrpc
 from loadgrpc import errors
 from loadgrpc.broker import roster
 from loadgrpc.cli import broker
+from loadgrpc.model import Limits
 from loadgrpc.observers.config import ObserverConfig
 from loadgrpc.protocol import fleet
 from loadgrpc.store import Retention
@@ -35,13 +36,15 @@ class Config:
     max_age_s: float | None = None
     max_age_delta_s: float = 0.0
     labels: tuple[str, ...] = ()
+    trusted_keys: tuple[Path, ...] = ()
+    run_as: str = ""
     certificates: dict[str, object] | None = None
     tls: object = None
     listen_tokens: str = ""
     listen_inside: str = ""
     open_reflection: bool = False
     observers: ObserverConfig = field(default_factory=ObserverConfig)
-    limits: dict[str, int] = field(default_factory=dict)
+    limits: object = field(default_factory=dict)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def service(monkeypatch, tmp_path):
 
     for name, config in (
         ("loadgrpc.broker.server", "BrokerConfig"),
-        ("loadgrpc.agent.agent", ""),
+        ("loadgrpc.agent.serving", ""),
         ("loadgrpc.agent.config", "AgentConfig"),
     ):
         module = types.ModuleType(name)
@@ -150,7 +153,9 @@ def test_the_agent_prints_one_line_and_ends_on_a_signal(invoke, service, tmp_pat
     """
     code, out, err = invoke("agent", "--broker", "h:1", "--state-dir", str(tmp_path))
     assert (code, out, err) == (0, "loadgrpc agent agent-1 connected to h:1\n", "")
-    assert service.configs == [Config(broker="h:1", state_dir=tmp_path, spool_bytes=10**9)]
+    assert service.configs == [
+        Config(broker="h:1", state_dir=tmp_path, limits=Limits(), spool_bytes=10**9)
+    ]
 
 
 def test_what_the_command_line_says_of_leases_is_so():
