@@ -20,6 +20,7 @@ from loadgrpc.broker.conductor import Conductor
 from loadgrpc.broker.control_service import ControlService
 from loadgrpc.broker.entrance import Entrance
 from loadgrpc.broker.fleet_service import FleetService
+from loadgrpc.broker.memory import give_back
 from loadgrpc.broker.runner_service import RunnerService
 from loadgrpc.broker.schedule_service import ScheduleService
 from loadgrpc.broker.tokens import Tokens
@@ -247,7 +248,7 @@ async def serve(
     """Serves until `stop` is set; calls `on_ready` with the address once it does."""
     raise_limit()
     await asyncio.to_thread(status.preload)
-    async with running(config) as address:
+    async with running(config) as address, meanwhile(give_back()):
         # The store has loaded SQLAlchemy meanwhile, say: to look through that for garbage takes
         # 50 ms, for which everybody waits.
         gc.collect()

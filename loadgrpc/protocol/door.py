@@ -12,7 +12,7 @@ import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeAlias
@@ -32,6 +32,10 @@ Admission: TypeAlias = Callable[[str, Any], AbstractAsyncContextManager[None]]
 returns is entered. Raises NotAllowed, Forbidden or OverLimit."""
 Enter: TypeAlias = Callable[[Any], AbstractAsyncContextManager[None]]
 """The same, of one method."""
+Taken: TypeAlias = Callable[[AsyncIterator[Any]], Awaitable[Any]]
+"""From the messages of a call to what its method takes."""
+REQUEST_S: Final = 10.0
+"""How long a call may take to send its only request."""
 _EVERYBODY: Final = nullcontext()
 
 
@@ -83,19 +87,14 @@ def _guarded(handler: Any, method: str, admission: Admission | None) -> Any:
         "request_deserializer": read,
         "response_serializer": handler.response_serializer,
     }
+    # gRPC would wait for the only request of a call for as long as the client likes, and ask us
+    # only then. So all requests are streams to it: a call is entered first, and waits here.
+    taken = _streamed if handler.request_streaming else _only
     if not handler.response_streaming:
-        make = (
-            grpc.stream_unary_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_unary_rpc_method_handler
-        )
-        return make(_one(handler.stream_unary or handler.unary_unary, enter), **codec)
-    make = (
-        grpc.stream_stream_rpc_method_handler
-        if handler.request_streaming
-        else grpc.unary_stream_rpc_method_handler
-    )
-    return make(_many(handler.stream_stream or handler.unary_stream, enter), **codec)
+        one = _one(handler.stream_unary or handler.unary_unary, taken, enter)
+        return grpc.stream_unary_rpc_method_handler(one, **codec)
+    many = _many(handler.stream_stream or handler.unary_stream, taken, enter)
+    return grpc.stream_stream_rpc_method_handler(many, **codec)
 
 
 def _everybody(_context: Any) -> AbstractAsyncContextManager[None]:
@@ -133,13 +132,15 @@ def _read(read: Callable[[bytes], Any], most_bytes: int, data: bytes) -> Any:
     return message
 
 
-def _one(method: Callable[[Any, Any], Any], enter: Enter = _everybody) -> Callable[[Any, Any], Any]:
+def _one(
+    method: Callable[[Any, Any], Any], taken: Taken, enter: Enter = _everybody
+) -> Callable[[Any, Any], Any]:
     """A method with one answer, whose errors are statuses."""
 
-    async def answered(request: Any, context: Any) -> Any:
+    async def answered(requests: AsyncIterator[Any], context: Any) -> Any:
         try:
             async with enter(context):
-                return await method(_readable(request), context)
+                return await method(await taken(requests), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 
@@ -147,21 +148,21 @@ def _one(method: Callable[[Any, Any], Any], enter: Enter = _everybody) -> Callab
 
 
 def _many(
-    method: Callable[[Any, Any], Any], enter: Enter = _everybody
+    method: Callable[[Any, Any], Any], taken: Taken, enter: Enter = _everybody
 ) -> Callable[[Any, Any], Any]:
     """As above, of a method with a stream of answers: a generator, or one that writes them."""
 
-    async def written(request: Any, context: Any) -> None:
+    async def written(requests: AsyncIterator[Any], context: Any) -> None:
         try:
             async with enter(context):
-                await method(_readable(request), context)
+                await method(await taken(requests), context)
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
 
-    async def streamed(request: Any, context: Any) -> AsyncIterator[Any]:
+    async def streamed(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         try:
             async with enter(context):
-                async for response in method(_readable(request), context):
+                async for response in method(await taken(requests), context):
                     yield response
         except Exception as error:  # noqa: BLE001 - logged and answered
             await _abort(context, error)
@@ -169,11 +170,27 @@ def _many(
     return streamed if inspect.isasyncgenfunction(method) else written
 
 
-def _readable(request: Any) -> Any:
-    """A request, or a stream of them, which raises what is wrong with one."""
+async def _only(requests: AsyncIterator[Any]) -> Any:
+    """The request of a call that has one.
+
+    Raises:
+        InvalidRequest: it cannot be read; or none came, or not in time.
+    """
+    try:
+        async with asyncio.timeout(REQUEST_S):
+            request = await anext(aiter(requests), None)
+    except TimeoutError:
+        raise InvalidRequest(f"no request came within {REQUEST_S:g} s") from None
+    if request is None:
+        raise InvalidRequest("there is no request")
     if isinstance(request, Unreadable):
         raise request.error
-    return _each_readable(request) if hasattr(request, "__aiter__") else request
+    return request
+
+
+async def _streamed(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The requests of a call that has several; raises what is wrong with one."""
+    return _each_readable(requests)
 
 
 async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:

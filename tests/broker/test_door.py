@@ -12,7 +12,7 @@ from grpc._cython import cygrpc
 from loadgrpc.broker import server, split
 from loadgrpc.broker.listing import Wanted
 from loadgrpc.model import Plan, RunState, Scenario
-from loadgrpc.protocol import answers, batches, bounds, described, rows
+from loadgrpc.protocol import answers, batches, bounds, described, door, rows
 from loadgrpc.protocol.decoded import STATES_AT_ONCE
 from loadgrpc.protocol.events import exception_from_proto
 from loadgrpc.protocol.shrinking import shrink
@@ -137,6 +137,33 @@ def test_hostile_6_long_texts_of_runners_that_ended_are_cut_not_refused():
 
     kinds = [message.WhichOneof("message") for message in on_broker(use)]
     assert kinds[0] == "registered"
+
+
+def half_open(request):
+    """How a call of GetRun ends that a client begins as a stream of this."""
+
+    async def use(channel):
+        call = channel.stream_unary("/loadgrpc.v1.ControlService/GetRun")(request, timeout=20)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await call
+        return raised.value.code(), raised.value.details()
+
+    return on_broker(use)
+
+
+async def nothing():
+    """A stream that sends nothing, and does not end."""
+    await asyncio.Event().wait()
+    yield b""
+
+
+def test_a_call_that_sends_no_request_ends(monkeypatch):
+    """It holds nothing for long: neither one that goes on, nor one that has ended without."""
+    monkeypatch.setattr(door, "REQUEST_S", 0.2)
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+    assert half_open(nothing()) == (code, "no request came within 0.2 s")
+    assert half_open(iter([])) == (code, "there is no request")
 
 
 def zeros(count, **fields):

@@ -268,3 +268,26 @@ def test_a_broker_refuses_says_why_and_counts(tmp_path):
     assert info.errors["NOT_FOUND"] == len(errors) - info.errors["OVER_LIMIT"]
     assert uses["requests"].last_caller.startswith("ipv4:127.0.0.1:")
     assert uses["watches"].value == 2
+
+
+def test_a_call_counts_before_it_has_sent_its_request():
+    """Whoever begins calls and never says what they are for has as many as others."""
+
+    async def main():
+        config = server.BrokerConfig(listen="127.0.0.1:0", store=":memory:", limits={"calls": 3})
+        silence = asyncio.Event()
+
+        async def nothing():
+            await silence.wait()
+            yield b""
+
+        async with server.running(config) as address, new_channel(address) as channel:
+            begin = channel.stream_unary(GET_RUN)
+            silent = [begin(nothing()) for _ in range(3)]
+            # Which of the calls comes first is up to gRPC: only four are too many.
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await asyncio.gather(*silent, begin(nothing()))
+            silence.set()
+            return raised.value.details()
+
+    assert "has more than 3 open calls: end others first" in asyncio.run(main())

@@ -27,4 +27,4 @@ def test_who_has_gone_is_not_told_and_nothing_is_logged_of_that(error):
         raise error
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(door._one(method)(None, Gone()))
+        asyncio.run(door._one(method, door._streamed)(None, Gone()))
