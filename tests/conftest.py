@@ -50,6 +50,11 @@ from loadgrpc.certs import TlsFiles  # noqa: E402
 from loadgrpc.certs.folder import CertsFolder  # noqa: E402
 from loadgrpc.model import Role  # noqa: E402
 
+# What a shell starts in the background ignores these, and so do its children; tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 # How long an example takes says more of the machine than of us.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")

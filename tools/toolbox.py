@@ -63,7 +63,7 @@ def _debian() -> dict[str, str]:
     """Packages of Debian by the program that tells that they are there."""
     programs = {"nginx": "nginx", "tmux": "tmux", "jq": "jq", "curl": "curl"}
     programs |= {"ip": "iproute2", "tc": "iproute2", "initdb": "postgresql"}
-    programs |= {"systemd-analyze": "systemd", "chromium": "chromium"}
+    programs |= {"systemd-analyze": "systemd", "chromium": "chromium", "ngircd": "ngircd"}
     programs |= {"go": "golang-go", "npm": "npm", "javac": "default-jdk-headless", "mvn": "maven"}
     return programs
 

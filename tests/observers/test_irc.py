@@ -235,7 +235,8 @@ def ngircd(tmp_path):
     """The port of a real server; of the one above it is not if there is none on this machine."""
     program = shutil.which("ngircd") or "/usr/sbin/ngircd"
     if not shutil.which(program):
-        return None
+        yield None
+        return
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = tmp_path / "ngircd.conf"

@@ -162,9 +162,11 @@ def _k9(script: str) -> Callable[[str, Load], list[str]]:
     return command
 
 
-def _gevent(_: str, load: Load) -> list[str]:
-    script = str(LOADS / "gevent_requests.py")
-    return [sys.executable, script, str(load.case.users), str(load.seconds)]
+def _gevent(script: str) -> Callable[[str, Load], list[str]]:
+    def command(_: str, load: Load) -> list[str]:
+        return [sys.executable, str(LOADS / script), str(load.case.users), str(load.seconds)]
+
+    return command
 
 
 def loadgrpc(load: Load, *more: str) -> list[str]:
@@ -251,7 +253,7 @@ def parse_k9(text: str) -> Claim:
 
 
 def parse_gevent(text: str) -> Claim:
-    """The line that `gevent_requests.py` prints."""
+    """The line that `gevent_requests.py` and `gevent_sockets.py` print."""
     return Claim(int(found(r"^requests (\d+)$", text)), 0)
 
 
@@ -310,6 +312,13 @@ FAST_USER: Final = Generator(
 
 K9: Final = Generator("k9", "k9-load, Python", "k9", _k9("k9_plain.py"), parse_k9)
 K9_PLAN: Final = Generator("k9-plan", "k9-load, a plan in YAML", "k9", _k9("k9_get.yaml"), parse_k9)
+SOCKETS: Final = Generator(
+    "gevent-sockets",
+    "Bare sockets under gevent, no HTTP, no recording",
+    "",
+    _gevent("gevent_sockets.py"),
+    parse_gevent,
+)
 
 PEERS: Final = (
     Generator("wrk", "wrk", "wrk", _wrk, parse_wrk),
@@ -320,11 +329,19 @@ PEERS: Final = (
     FAST_USER,
     K9,
     Generator("molotov", "Molotov", "molotov", _molotov, parse_molotov),
-    Generator("gevent-requests", "Requests under gevent, no recording", "", _gevent, parse_gevent),
+    Generator(
+        "gevent-requests",
+        "Requests under gevent, no recording",
+        "",
+        _gevent("gevent_requests.py"),
+        parse_gevent,
+    ),
+    SOCKETS,
 )
 """Everyone but loadgrpc."""
 OF_MANY_USERS: Final = (
     *(peer for peer in PEERS if peer.name in {"wrk", "hey", "oha", "k6", "locust-fast", "k9"}),
     K9_PLAN,
+    SOCKETS,
 )
 """Who runs what becomes of more and more users."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from bench import history, picture, waiting
 from bench.accuracy import LEVELS, Accuracy, Comparison
-from bench.cases import BY_USERS, FEATURES, PLAIN
+from bench.cases import BY_USERS, FEATURES, PLAIN, Case
 from bench.control import Control
 from bench.figures import ratio, spread
 from bench.generators import (
@@ -17,6 +17,7 @@ from bench.generators import (
     LOADGRPC,
     OF_MANY_USERS,
     PEERS,
+    SOCKETS,
     WITH_BROKER,
     WITH_GO,
 )
@@ -65,6 +66,12 @@ RATES_WORDS: Final = """\
 counter, from a while after a tool's first request to its end: the median, and the lowest and
 highest round. Each tool has one core with all its processes, and asserts the status of every
 answer. loadgrpc runs as it does by default, with recording and reporting."""
+LIMIT_WORDS: Final = """\
+*Bare sockets under gevent* send the same bytes and count those of each answer: no HTTP library, no
+measuring, no report. What they take is the interpreter's, the event loop's and the kernel's, so
+that no load written in pure Python under gevent is faster. Where their rate is below a target of
+the table above, that target is out of reach without leaving pure Python; the last row is how much
+of that limit loadgrpc has left, with all that it does."""
 AGREED: Final = """\
 All tools' own counts agree with nginx's within 1 %, or the requests under way at the end;
 loadgrpc's exactly."""
@@ -221,6 +228,24 @@ def rates_section(found: Rates, about_it: str) -> str:
             )
         )
     parts.append(targets(rates_targets(found)))
+    if limited := [it for it in _all_cases(found) if _rounds(found, it.name, SOCKETS.name)]:
+        parts.append("### What the limit is")
+        parts.append(LIMIT_WORDS)
+        parts.append(
+            table(
+                ["", *(case.title for case in limited)],
+                [
+                    [
+                        "bare sockets, as a multiple of hey",
+                        *(_ratio(found, case.name, "hey", SOCKETS.name) for case in limited),
+                    ],
+                    [
+                        "loadgrpc, as a multiple of bare sockets",
+                        *(_ratio(found, case.name, SOCKETS.name) for case in limited),
+                    ],
+                ],
+            )
+        )
     notes = [f"- {name} is left out: {reason}." for name, reason in found.left_out.items()]
     notes += [f"- `{key}`: {problem}" for key, problem in sorted(found.problems.items())]
     if found.versions:
@@ -280,9 +305,16 @@ def _rate(rounds: Sequence[float]) -> str:
     return f"{it.median:,.0f} ({it.low:,.0f} to {it.high:,.0f})"
 
 
-def _ratio(found: Rates, case: str, tool: str) -> str:
-    it = ratio(_rounds(found, case, LOADGRPC.name), _rounds(found, case, tool))
+def _ratio(found: Rates, case: str, tool: str, of: str = LOADGRPC.name) -> str:
+    """The rate of `of` as a multiple of that of `tool`."""
+    it = ratio(_rounds(found, case, of), _rounds(found, case, tool))
     return NOTHING if it is None else f"{number(it)} x"
+
+
+def _all_cases(found: Rates) -> list[Case]:
+    """What was measured of the same work for everybody, and with more and more users."""
+    cases = dict.fromkeys((*BY_USERS, *PLAIN))
+    return [case for case in cases if _rounds(found, case.name, LOADGRPC.name)]
 
 
 # The second part
