@@ -6,45 +6,14 @@ against; other rules may be broken in it for reasons that have nothing to do wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
+from loadgrpc.conformance.case import ERRING, FAILING, MANY, Case
+from loadgrpc.conformance.changing_loads import CHANGING
 from loadgrpc.conformance.script import TERMINATE, Script
 from loadgrpc.errors import InvalidRequest, NotAllowed
-from loadgrpc.model import Cycle, FedCase, FedCases, LoadChange, LoadChangeKind, Spacing
+from loadgrpc.model import Cycle, FedCase, FedCases
 from loadgrpc.v1 import runner_pb2
-
-TEST: Final = "test"
-FAILING: Final = "failing-test"
-ERRING: Final = "erring-test"
-
-MANY: Final = 100_000
-"""More iterations than there is time for."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One case. `rules`: what it is to show."""
-
-    name: str
-    title: str
-    cycles: tuple[Cycle, ...]
-    rules: tuple[str, ...]
-    page: str = "ok"
-    test: str = TEST
-    """Which test: one that passes, one that fails, one that raises an error."""
-    script: Script = field(default_factory=Script)
-    spawn_rate: float = 0.0
-    stop_timeout_s: float = 10.0
-    all_users_only: bool = False
-    fed: FedCases | None = None
-    load: str = ""
-    """How the load changes over time, on two agents, of which the runner is on the second."""
-    arrivals: Spacing = Spacing.EVEN
-    alone: bool = False
-    """Whether nothing else is to happen meanwhile."""
-    tries: int = 1
-    """How often it is carried out at most, where it depends on times: others use the machine."""
 
 
 def _load(users: int, iterations: int) -> tuple[Cycle, ...]:
@@ -108,64 +77,7 @@ CASES: Final = (
         fed=_fed("first", "second", "third", "fourth"),
         rules=(*_SPOKEN, *_TOLD, "7.1", "7.12", "9.8", "9.23", "9.26", *_ENDED),
     ),
-    Case(
-        name="arrivals",
-        title="arrivals at a rate that rises to 200 per second for this agent",
-        load="ramp 0..400/s in 600ms; 400/s for 600ms",
-        cycles=(Cycle(users=100, duration_s=1.2),),
-        rules=("7.13", "7.14", "7.15"),
-        all_users_only=True,
-        alone=True,
-        tries=3,
-    ),
-    Case(
-        name="poisson",
-        title="arrivals as independent visitors come",
-        load="100/s for 1s",
-        arrivals=Spacing.POISSON,
-        cycles=(Cycle(users=100, duration_s=1.0),),
-        rules=("7.14", "7.15"),
-        all_users_only=True,
-    ),
-    Case(
-        name="load-changed",
-        title="the rate of arrivals is changed live",
-        load="60/s for 1500ms",
-        cycles=(Cycle(users=100, duration_s=1.5),),
-        script=Script(
-            then="load_changed",
-            changes=(LoadChange(0.3, LoadChangeKind.LEVEL, 120.0),),
-            after_requests=10,
-            after_events=MANY,
-        ),
-        rules=("7.15", "7.16"),
-        all_users_only=True,
-    ),
-    Case(
-        name="paused",
-        title="arrivals are paused live, and resumed",
-        load="60/s for 1s",
-        cycles=(Cycle(users=100, duration_s=1.0),),
-        script=Script(
-            then="load_changed",
-            changes=(LoadChange(0.2, LoadChangeKind.PAUSE), LoadChange(0.6, LoadChangeKind.RESUME)),
-            after_requests=6,
-            after_events=MANY,
-        ),
-        rules=("7.17",),
-        all_users_only=True,
-        tries=3,
-    ),
-    Case(
-        name="levels",
-        title="users come, go, and come",
-        load="levels 2,6,2,6 users each 600ms",
-        cycles=(Cycle(users=3, duration_s=2.4),),
-        page="slow",
-        rules=("7.18", "7.19", "7.20"),
-        all_users_only=True,
-        tries=3,
-    ),
+    *CHANGING,
     Case(
         name="together",
         title="requests are answered when all users have made one",

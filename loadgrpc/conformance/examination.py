@@ -13,7 +13,8 @@ from typing import Final
 
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.conformance import target as targets
-from loadgrpc.conformance.cases import CASES, Case
+from loadgrpc.conformance.case import Case
+from loadgrpc.conformance.cases import CASES
 from loadgrpc.conformance.finding import Outcome
 from loadgrpc.conformance.home import Home
 from loadgrpc.conformance.judgement import Report, judge, summed_up

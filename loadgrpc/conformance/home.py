@@ -332,8 +332,7 @@ class Home:
         elif self._script.stop_instead_of_start:
             self.stop()
         else:
-            start = runner_pb2.StartCycle(cycle=cycle)
-            self._live.begin(self._now_s() + self._script.start_after_s)
+            start = self._live.begin(cycle, self._now_s() + self._script.start_after_s)
             self._say(stream, self._script.start_after_s, start_cycle=start)
 
     def _answer_finish(self, stream: Stream) -> None:

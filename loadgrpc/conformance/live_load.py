@@ -1,4 +1,4 @@
-"""How a home changes the load of a case live, and whom it refuses such a load.
+"""How a home begins the load of a case, changes it live, and whom it refuses such a load.
 
 Rule: moments of a change are counted from the beginning of the cycle, as those of a broker are; a
 script counts them from the moment at which it is said.
@@ -13,6 +13,7 @@ from loadgrpc.conformance.script import Script
 from loadgrpc.conformance.transcript import Transcript
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.protocol import live_loads
+from loadgrpc.protocol.times import optional_timestamp
 from loadgrpc.v1 import runner_pb2
 
 
@@ -26,9 +27,13 @@ class LiveLoad:
         self._transcript = transcript
         self._began_s = 0.0
 
-    def begin(self, now_s: float) -> None:
-        """The cycle begins."""
+    def begin(self, cycle: int, now_s: float) -> runner_pb2.StartCycle:
+        """The cycle begins; what the runner gets."""
         self._began_s = now_s
+        begin_ns = None
+        if self._script.begin_in_s is not None:
+            begin_ns = self._transcript.wall_ns(now_s + self._script.begin_in_s)
+        return runner_pb2.StartCycle(cycle=cycle, begin_time=optional_timestamp(begin_ns))
 
     def change(self, now_s: float) -> dict[str, Any]:
         """The load is changed as the script has it; what the runner gets."""

@@ -256,6 +256,12 @@ RULES: Final = (
         "those that the level no longer asks for finish their iteration and leave,",
     ),
     Rule(
+        "7.21",
+        "a load begins when `start_cycle` says",
+        "When its load begins, by the clock of the source's machine: the same instant on all agents"
+        " of a run with several. At once if it is missing, or not within a few seconds of now.",
+    ),
+    Rule(
         "8.1",
         "no iteration begins after a stop",
         "Let users finish their iteration, then finish.",

@@ -29,6 +29,10 @@ class Script:
     start_after_s: float = 0.0
     finished_after_s: float = 0.0
     """How long `opened`, acks, `start_cycle` and `finished` are held back."""
+    begin_in_s: float | None = None
+    """In how many seconds the load begins, as `start_cycle` says; negative: it has. None: it does
+    not say.
+    """
     refuse_token: bool = False
     refuse_streams: int = 0
     """This many streams are answered with UNAVAILABLE."""

@@ -19,7 +19,7 @@ from typing import Final
 
 import grpc.aio
 
-from loadgrpc.conformance.cases import Case
+from loadgrpc.conformance.case import Case
 from loadgrpc.conformance.home import SERVICES, Home
 from loadgrpc.conformance.script import TERMINATE, limits_of
 from loadgrpc.conformance.target import KitTarget

@@ -401,6 +401,25 @@ def without_first_case(event):
     return [event]
 
 
+def without_begin(answer):
+    """Begins a cycle when it hears of it."""
+    if answer.HasField("start_cycle"):
+        answer.start_cycle.ClearField("begin_time")
+    return answer
+
+
+def begins_in(in_s):
+    """Begins a cycle so long after it has heard of it."""
+
+    def hook(answer):
+        if answer.HasField("start_cycle"):
+            begin_ns = time.time_ns() + round(in_s * 10**9)
+            answer.start_cycle.begin_time.FromNanoseconds(begin_ns)
+        return answer
+
+    return hook
+
+
 def twice_a_second(at):
     """Looks at arrivals that often."""
     return math.ceil(at * 2) / 2
@@ -539,6 +558,11 @@ FAULTS = {
     "restless": Fault(rules=("7.17",), case="paused", answer=without("load_changed")),
     "crowd": Fault(rules=("7.18",), case="levels", assignment=change("placement.agents", 1)),
     "places": Fault(rules=("7.19",), case="levels", numbers_places=True),
+    "begins-at-once": Fault(rules=("7.21",), case="begin-ahead", answer=without_begin),
+    "users-begin-at-once": Fault(rules=("7.21",), case="begin-ahead-users", answer=without_begin),
+    "counts-from-now": Fault(rules=("7.21",), case="begin-past", answer=without_begin),
+    "begins-whenever": Fault(rules=("7.21",), case="begin-far", answer=begins_in(3.0)),
+    "begins-later": Fault(rules=("7.21",), case="begin-ahead", answer=begins_in(1.2)),
     "leaves-its-work": Fault(rules=("7.20",), case="levels", event=user_1("test_success")),
     "deals": Fault(rules=("7.12",), case="fed", assignment=dealt_otherwise),
     "no-case": Fault(rules=("9.26",), case="fed", event=without_first_case),

@@ -59,6 +59,8 @@ class Publisher:
         self.ready_sent = self.finishing = self.finish_sent = False
         self.stop_s = None
         """What users have to finish their iteration, once there is a stop."""
+        self.begin_ns = 0
+        """When the load of the cycle begins, by the wall clock; 0: at once."""
         self.changes = []
         """How the load was changed live."""
         self.finished = False
@@ -207,6 +209,7 @@ class Publisher:
             self.finished = True
         elif kind == "start_cycle" and self.ready and answer.start_cycle.cycle >= self.ready:
             self.ready = None
+            self.begin_ns = answer.start_cycle.begin_time.ToNanoseconds()
         elif kind in ("error", "run_closed"):
             self.failed = answer.error.message or "the run is over"
 

@@ -23,7 +23,7 @@ RUNNER = [sys.executable, str(HERE / "runner.py")]
 AT_ONCE = 8
 pytestmark = pytest.mark.timeout(300)  # all faults are examined before the first is looked at
 
-SETTING = Setting(timeout_s=10.0)
+SETTING = Setting(timeout_s=20.0)
 
 
 async def examine_faults():

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from loadgrpc.conformance import target as targets
-from loadgrpc.conformance.cases import Case
+from loadgrpc.conformance.case import Case
 from loadgrpc.conformance.script import Script
 from loadgrpc.conformance.stage import Setting, staged
 from loadgrpc.model import Cycle

@@ -57,7 +57,7 @@ def each(*instants, **fields):
 ALL = (0.0, 0.1, 0.2, 0.3, 0.4)
 
 
-@pytest.mark.parametrize("number", [f"7.{one}" for one in range(13, 21)])
+@pytest.mark.parametrize("number", [f"7.{one}" for one in range(13, 22)])
 def test_a_runner_without_the_capability_is_not_judged(number):
     """It is refused such a load; before it has said what it can do, nothing is known."""
     assert talk(announces=False).outcome(number) is NOT_APPLICABLE
@@ -149,6 +149,61 @@ def test_a_pause_is_kept():
     assert said(*ALL) is BROKEN
     assert said(0.0, 0.1, 0.2) is BROKEN
     assert talk().batch(1, *each(*ALL)).outcome("7.17") is NOT_SHOWN
+
+
+def begins(in_s, *instants, load="10/s for 500ms", requests=(), ends=True):
+    """A runner that is told when its load begins, counted from `start_cycle`."""
+    said = talk(load)
+    told = said.transcript.entries[-1].answer.start_cycle.begin_time
+    told.FromNanoseconds(BEGUN_NS + round((BEGAN_S + in_s) * 1e9))
+    if instants:
+        said.batch(1, *each(*instants))
+    if ends:
+        said.says(finish={})
+    said.transcript.request_s = [BEGAN_S + at for at in requests]
+    return said.outcome("7.21")
+
+
+def test_a_load_begins_when_it_is_to():
+    """Not before, by the runner's word or the server's, and not much later; all counts from it."""
+    ahead = tuple(0.8 + at for at in ALL)
+    assert begins(0.8, *ahead) is KEPT
+    assert begins(0.8, *ahead, requests=ahead) is KEPT
+    assert begins(0.8, *ahead, requests=ALL) is BROKEN
+    assert begins(0.8, *ALL) is BROKEN
+    assert begins(0.8, *(0.3 + at for at in ahead)) is BROKEN
+    assert begins(0.8, *(1.3 + at for at in ahead)) is BROKEN
+    assert begins(0.8) is BROKEN
+    assert begins(0.8, ends=False) is NOT_SHOWN
+    assert talk().batch(1, *each(*ALL)).outcome("7.21") is NOT_SHOWN
+
+
+def test_users_begin_when_they_are_to():
+    """Nobody plans for them."""
+    users = "1 users for 1s"
+    assert begins(0.8, 0.9, 1.5, load=users) is KEPT
+    assert begins(0.8, 0.1, 0.9, 1.5, load=users) is BROKEN
+
+
+def test_a_load_that_has_begun_is_made_up_for():
+    """It counts from when it began, and its first iterations are late."""
+    late = [hit(at - 0.3, max(1.0, 301 - 1e3 * at), number=n) for n, at in enumerate(ALL, 1)]
+
+    def outcome(*rows):
+        said = talk()
+        told = said.transcript.entries[-1].answer.start_cycle.begin_time
+        told.FromNanoseconds(BEGUN_NS + round((BEGAN_S - 0.3) * 1e9))
+        return said.batch(1, *rows).outcome("7.21")
+
+    assert outcome(*late) is KEPT
+    assert outcome(*each(*ALL)) is BROKEN
+
+
+def test_a_beginning_that_is_far_away_is_none():
+    """The load begins at once."""
+    assert begins(3600.0, *ALL) is KEPT
+    assert begins(-3600.0, *ALL) is KEPT
+    assert begins(3600.0, *(1.5 + at for at in ALL)) is BROKEN
 
 
 LEVELS = "levels 1,2,1,2 users each 1s"

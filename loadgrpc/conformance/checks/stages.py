@@ -1,4 +1,4 @@
-"""What runners do that follow loads which change over time: rules 7.13 to 7.20.
+"""What runners do that follow loads which change over time: rules 7.13 to 7.21.
 
 Rule: what is due is worked out by the program's own `stats/load_line.py` and `stats/arrivals.py`.
 When the cycle began for the runner is not known to the kit; it follows from what it says of all
@@ -34,6 +34,10 @@ SAME_NS: Final = 2_000_000
 """By how much planned starts may differ from the plan: clocks of processes, and rounding."""
 BEGUN_NS: Final = NS_PER_S
 """How long after `start_cycle` a runner may begin."""
+BEGIN_OFF_NS: Final = NS_PER_S // 10
+"""By how much the moment from which a runner counts may differ from the one that was said."""
+FAR_NS: Final = 60 * NS_PER_S
+"""A beginning that is farther from now than this is none."""
 SETTLED: Final = (0.5, 0.95)
 """The part of a level in which users have come and gone."""
 _CANNOT: Final = "it has not announced `stages`: a load that changes over time is refused"
@@ -272,6 +276,36 @@ def each_user_has_its_number(story: Story) -> Finding:
 def users_who_go_finish(story: Story) -> Finding:
     """Each iteration that began has an outcome."""
     return finished(story)
+
+
+@_rule("7.21")
+def a_load_begins_when_it_is_to(story: Story) -> Finding:
+    """Nothing starts before it, all that is planned counts from it, and without it nobody waits."""
+    at, told = story.told("start_cycle")[0]
+    if not told.answer.start_cycle.HasField("begin_time"):
+        return not_shown("`start_cycle` did not say when")
+    told_ns, begin_ns = story.wall_ns(at), told.answer.start_cycle.begin_time.ToNanoseconds()
+    at_once = abs(begin_ns - told_ns) > FAR_NS
+    first_ns = told_ns if at_once else max(told_ns, begin_ns)
+    since = "`start_cycle`" if first_ns == told_ns else "`begin_time`"
+    starts = [*map(_ns, _starts(story))]
+    if story.on_target:
+        starts += map(story.transcript.wall_ns, story.transcript.request_s)
+    if not starts:
+        over = story.heard("finish") or story.transcript.timed_out
+        wanted = f"iterations from {since} on"
+        return broken(wanted, "none") if over else not_shown("no iteration was reported")
+    off_ns = min(starts) - first_ns
+    if not -CLOCK_STEP_NS <= off_ns <= BEGUN_NS:
+        seen = f"one {abs(off_ns) / 1e6:.0f} ms {'before' if off_ns < 0 else 'after'} it"
+        return broken(f"a first start soon after {since}, and none before it", seen)
+    load = story.transcript.assignment.scenario.load
+    if load is not None and load.is_open and not at_once:
+        counted_off_ns = _arrivals(story).began - begin_ns
+        if abs(counted_off_ns) > BEGIN_OFF_NS:
+            seen = f"such that count from {counted_off_ns / 1e6:.0f} ms after it"
+            return broken("planned starts that count from `begin_time`", seen)
+    return kept(f"the first start {max(0, off_ns) / 1e6:.0f} ms after {since}")
 
 
 def _levels(story: Story) -> Iterator[tuple[int, int, set[int], set[int]]]:
