@@ -3,20 +3,26 @@
 Rule: a URL is masked before it becomes part of a result or is shown (a plan, an event, an
 exception's text, a line of a report); only the runners, which make requests with it, have it
 whole. A runner also knows the values of secret parameters, and `masked` finds these wherever they
-stand: a process is one runner's, which is why they are known to all of it. Masked parts become
-`***`; masking again changes nothing.
+stand: a process is one runner's, which is why they are known to all of it. An agent, which has
+many runners, has a `Redactor` for each of them. Masked parts become `***`; masking again changes
+nothing.
 """
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
+VARIABLE: Final = "LOADGRPC_SECRET_"
+"""With a name in capitals, the variable that a test has a secret from outside a load run. No
+runner inherits it."""
 
 _NAME: Final = re.compile(
     r".*(?:token|secret|passw|pwd|passphrase|api[_-]?key|access[_-]?key|private[_-]?key"
@@ -41,33 +47,133 @@ no port: it should have been percent-encoded."""
 
 LEAST_CONCEALED: Final = 4
 """Characters of a value that is looked for; a shorter one is part of too many other texts."""
-_concealed: re.Pattern[str] | None = None
+LEAST_ENCODED: Final = 8
+"""Characters of a line of a value, or of its base64, that is looked for by itself."""
 
 
 def conceal(values: Iterable[str]) -> None:
     """From now on `masked` hides these values in all texts of this process, and no others.
 
-    As they are, and as they stand in a URL, in JSON and in what `repr` makes of them.
+    As they are, and in the forms of `forms_of`.
     """
     global _concealed  # noqa: PLW0603 - see the rule of the module
-    forms = {
-        form
-        for value in values
-        if len(value) >= LEAST_CONCEALED
-        for form in (
-            *(value, quote(value, safe=""), quote(value), quote_plus(value)),
-            *(json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]),
-            repr(value)[1:-1],
-        )
-    }
-    longest_first = sorted(forms, key=lambda form: (-len(form), form))
-    _concealed = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+    _concealed = Redactor(values)
+
+
+def known() -> Redactor:
+    """What hides the values of the secrets that this process has."""
+    return _concealed
+
+
+def forms_of(value: str) -> Iterator[str]:
+    """A value as it may stand in a text.
+
+    As it is, in a URL, in JSON, in HTML, in what `repr` makes of it, and in base64, whatever is
+    before and after it there, as in the head of basic authentication; of several lines, each.
+    """
+    yield from (value, quote(value, safe=""), quote(value), quote_plus(value))
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    yield from (repr(value)[1:-1], html.escape(value), html.escape(value, quote=False))
+    data = value.encode(errors="surrogateescape")
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data)
+        whole = (before + len(data)) * 8 // 6  # those after it depend on what follows
+        inner = encoded[-(-before * 8 // 6) : whole].decode()
+        if len(inner) >= LEAST_ENCODED:
+            yield inner
+            yield inner.translate(_URL_SAFE)
+    if len(lines := value.splitlines()) > 1:
+        yield from (line for each in lines if len(line := each.strip()) >= LEAST_ENCODED)
+
+
+_URL_SAFE: Final = str.maketrans("+/", "-_")
+
+
+class Redactor:
+    """Hides these values, in all their forms, in texts and in what a process prints."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        forms = {
+            form for value in values if len(value) >= LEAST_CONCEALED for form in forms_of(value)
+        }
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._forms = tuple(longest_first)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._bytes = tuple(form.encode(errors="surrogateescape") for form in longest_first)
+        self._bytes_pattern = re.compile(b"|".join(map(re.escape, self._bytes)))
+
+    def __bool__(self) -> bool:
+        """Whether it looks for anything."""
+        return bool(self._forms)
+
+    def text(self, text: str) -> str:
+        """A text without them."""
+        if any(form in text for form in self._forms):
+            return self._pattern.sub(MASK, text)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """The same for bytes."""
+        if self.is_in(data):
+            return self._bytes_pattern.sub(MASK.encode(), data)
+        return data
+
+    def is_in(self, data: bytes) -> bool:
+        """Whether one of them is in these bytes."""
+        return any(form in data for form in self._bytes)
+
+    def settled(self, data: bytes) -> int:
+        """Up to where it does not matter for these bytes what follows them."""
+        end = len(data) - max((_overlap(data, form) for form in self._bytes), default=0)
+        if self.is_in(data):
+            for found in self._bytes_pattern.finditer(data):
+                if found.start() < end < found.end():
+                    return found.start()
+        return end
+
+
+def _overlap(data: bytes, form: bytes) -> int:
+    """How many bytes at the end of `data` a form begins with; fewer than it has."""
+    at = max(0, len(data) - len(form) + 1)
+    while (at := data.find(form[:1], at)) >= 0:
+        if form.startswith(data[at:]):
+            return len(data) - at
+        at += 1
+    return 0
+
+
+class RedactedStream:
+    """What comes in pieces, without the values: also one that is in two pieces is found.
+
+    What may be the beginning of one is kept back until more comes, or the end.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._kept_back = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be shown, now that this came."""
+        if not self._redactor:
+            return data
+        whole = self._kept_back + data
+        end = self._redactor.settled(whole)
+        self._kept_back = whole[end:]
+        return self._redactor.data(whole[:end])
+
+    def end(self) -> bytes:
+        """What was kept back, now that no more comes."""
+        rest, self._kept_back = self._kept_back, b""
+        return self._redactor.data(rest)
+
+
+NOTHING: Final = Redactor(())
+_concealed = NOTHING
 
 
 def masked(text: str) -> str:
     """A URL, or a text with URLs in it, without their secrets."""
-    if _concealed is not None:
-        text = _concealed.sub(MASK, text)
+    text = _concealed.text(text)
     if "@" in text and "://" in text:
         text = _USER.sub(_without_password, text)
         if _UNESCAPED.fullmatch(text):  # no URL by the book, and a password all the same

@@ -1,5 +1,8 @@
 """Passwords and tokens do not get into results."""
 
+import base64
+import html
+import itertools
 import json
 import time
 from urllib.parse import quote
@@ -138,3 +141,68 @@ def test_values_are_concealed_wherever_they_stand():
     finally:
         secrets.conceal([])
     assert secrets.masked(value) == value
+
+
+PEM = """-----BEGIN KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEA
+c3VjaCBhIGtleSBoYXMgbWFueSBsaW5lcw
+-----END KEY-----"""
+FORMS = {
+    "basic": lambda value: base64.b64encode(f"ann:{value}".encode()).decode(),
+    "longer": lambda value: base64.b64encode(f"anna:{value}; and more".encode()).decode(),
+    "urlsafe": lambda value: base64.urlsafe_b64encode(f"a:{value}".encode()).decode(),
+    "html": html.escape,
+    "json": json.dumps,
+    "line": lambda value: f"got {value.splitlines()[-1]}",
+    "url": lambda value: f"http://h/{quote(value, safe='')}",
+}
+
+BESIDE = {
+    "basic": "YW5uOi" + "g==",
+    "longer": "YW5uYT" + "Zg==" + "7IGFuZCBtb3Jl" + "Ag",
+    "urlsafe": "YTp" + "g==",
+    "html": "",
+    "json": '""',
+    "line": "got ",
+    "url": "http://h/",
+}
+"""What is beside the value; in base64, a value shares a letter with what is before and after it."""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("value", ['"hunter2"&<hunter3>?~', "tok-0123456789", PEM])
+def test_a_value_is_found_in_all_its_forms(form, value):
+    """As programs write it; of base64 only what depends on neighbours is left, of a few bits."""
+    text = f"before {FORMS[form](value)} after"
+    shown = secrets.Redactor([value]).text(text)
+    assert secrets.MASK in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    left = "".join(shown.removeprefix("before ").removesuffix(" after").split(secrets.MASK))
+    assert len(left) <= len(BESIDE[form]), left
+
+
+@given(
+    st.lists(st.text("ab=\n", min_size=4, max_size=9), max_size=3),
+    st.text("ab=\n", max_size=60),
+    st.lists(st.integers(0, 60), max_size=6),
+)
+def test_pieces_are_redacted_as_the_whole(values, text, cuts):
+    """Wherever a stream is cut, what comes out is the same; nothing is kept back at its end."""
+    redactor = secrets.Redactor(values)
+    whole = text.encode()
+    places = [0, *sorted(min(each, len(whole)) for each in cuts), len(whole)]
+    stream = secrets.RedactedStream(redactor)
+    shown = [stream.feed(whole[a:b]) for a, b in itertools.pairwise(places)]
+    assert b"".join([*shown, stream.end()]) == redactor.data(whole)
+
+
+def test_a_stream_waits_only_for_what_may_be_a_secret():
+    """A line that is no beginning of one is shown at once."""
+    stream = secrets.RedactedStream(secrets.Redactor(["hunter2"]))
+    assert stream.feed(b"a line\n") == b"a line\n"
+    assert stream.feed(b"hunt") == b""
+    assert stream.feed(b"ing\nhun") == b"hunting\n"
+    assert stream.feed(b"ter2") == b"***"
+    assert stream.feed(b"h") == b""
+    assert stream.end() == b"h"

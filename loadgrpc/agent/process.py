@@ -29,6 +29,7 @@ from loadgrpc.agent.launch import PLAIN, Launch
 from loadgrpc.model import StopMode
 from loadgrpc.protocol.ends import ended
 from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
+from loadgrpc.secrets import NOTHING, RedactedStream, Redactor
 
 TERMINATE_SLACK_S: Final = 1.0
 """The time a runner has for its last messages after the stop timeout, before SIGTERM."""
@@ -62,10 +63,13 @@ class Exit:
 class RunnerProcess:
     """See the module. `RunnerProcess.of` makes one."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str, run_id: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], mark: str, run_id: str, redactor: Redactor = NOTHING
+    ) -> None:
         self._process = process
         self._mark = mark
         self._run_id = run_id
+        self._redactor = redactor
         self._escalation: asyncio.Task[None] | None = None
         self._ended = False
         _children.add(process.pid)
@@ -82,10 +86,12 @@ class RunnerProcess:
         *keeps: int,
         cwd: Path | None = None,
         launch: Launch = PLAIN,
+        redactor: Redactor = NOTHING,
     ) -> RunnerProcess:
         """Starts a command in a folder, with these variables besides those that it inherits.
 
-        `cwd` None: in the folder of the agent. Its keeper holds the descriptors `keeps` open.
+        `cwd` None: in the folder of the agent. Its keeper holds the descriptors `keeps` open. What
+        the redactor looks for is hidden in whatever it prints.
 
         Raises:
             OSError: the process could not be started.
@@ -115,7 +121,7 @@ class RunnerProcess:
             for pipe in (process.stdout, process.stderr):
                 assert pipe is not None  # noqa: S101 - it was asked for
                 os.fchown(pipe.fileno(), account.uid, account.gid)  # who opens /dev/stderr may
-        return cls(process, mark, environment.get("LOADGRPC_RUN_ID", ""))
+        return cls(process, mark, environment.get("LOADGRPC_RUN_ID", ""), redactor)
 
     @property
     def pid(self) -> int:
@@ -208,14 +214,20 @@ class RunnerProcess:
             lambda: asyncio.StreamReaderProtocol(reader), pipe
         )
         printed = Printed(asyncio.get_running_loop().time())
+        redacted = RedactedStream(self._redactor)
+
+        def take(data: bytes) -> None:
+            self._show(printed.feed(data, asyncio.get_running_loop().time()))
+            self._head += data[: HEAD_BYTES - len(self._head)]
+            if keep:
+                self._keep(data[-STDERR_TAIL_BYTES:])
+
         try:
             while data := await reader.read(READ_BYTES):
                 self.heard_s = asyncio.get_running_loop().time()
-                self._show(printed.feed(data, self.heard_s))
-                self._head += data[: HEAD_BYTES - len(self._head)]
-                if keep:
-                    self._keep(data[-STDERR_TAIL_BYTES:])
+                take(redacted.feed(data))
         finally:
+            take(redacted.end())
             self._show(printed.end(asyncio.get_running_loop().time()))
             transport.close()
 

@@ -30,6 +30,7 @@ from loadgrpc.agent.supplies import Prepared, Supplies
 from loadgrpc.agent.workplace import Workplace
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
+from loadgrpc.secrets import Redactor
 from loadgrpc.stats.load_line import LoadLine
 from loadgrpc.v1 import fleet_pb2
 
@@ -205,7 +206,10 @@ class Runner:
         alive = self._folder.alive()
         try:
             cwd = self._prepared.start_of(command) if self._prepared is not None else None
-            return self._services.start_process(command, variables, alive, cwd=cwd)
+            redactor = Redactor(self.assignment.secret_values)
+            return self._services.start_process(
+                command, variables, alive, cwd=cwd, redactor=redactor
+            )
         finally:
             os.close(alive)
 

@@ -136,6 +136,6 @@ def _flag(value: object) -> str:
 
 def _shown(key: str, value: str) -> str:
     """A value without the secrets in it; of variables, their names."""
-    if key in ("env", "param"):
+    if key in ("env", "param", "secret"):
         return ", ".join(each.partition("=")[0] for each in value.split(", "))
     return secrets.MASK if secrets.is_secret(key) else one_line(secrets.masked(value))

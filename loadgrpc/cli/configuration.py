@@ -21,6 +21,7 @@ from loadgrpc.cli import config_file, credential_options, elsewhere
 from loadgrpc.cli.config_file import ConfigFile, Setting
 from loadgrpc.cli.failure import Failure
 from loadgrpc.protocol.environment import OF_RUNNERS, QUIET_ENV, RUN_ID_ENV
+from loadgrpc.secrets import VARIABLE as SECRET
 
 PREFIX: Final = "LOADGRPC_"
 CONFIG: Final = "config"
@@ -135,7 +136,11 @@ def _check_variables(own: Iterable[str]) -> None:
     """
     known = {PREFIX + key.upper() for key in {*own, CONFIG}}
     known |= OF_RUNNERS | {QUIET_ENV}  # LOADGRPC_TOKEN among them
-    left = [name for name in os.environ if name.startswith(PREFIX) and name not in known]
+    left = [
+        name
+        for name in os.environ
+        if name.startswith(PREFIX) and name not in known and not name.startswith(SECRET)
+    ]
     if not left:
         return
     from loadgrpc.cli.observer_options import VARIABLES  # noqa: PLC0415 - heavy

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from loadgrpc import verdict
-from loadgrpc.cli import DEFAULT_BROKER, case_options, line, options, plan_options, shipping, values
+from loadgrpc.cli import (
+    DEFAULT_BROKER,
+    case_options,
+    line,
+    options,
+    plan_options,
+    secret_options,
+    shipping,
+    values,
+)
 from loadgrpc.cli.command import Command
 from loadgrpc.cli.conditions import Conjunction
 from loadgrpc.cli.configuration import layers
@@ -178,6 +187,7 @@ def command(
     plan, broker, bundle = _planned(
         asked, first, broker, local=local, include_files=include_files, ships=not no_ship
     )
+    secret_options.withhold()
     request = LimitRequest(
         plan=plan,
         until=until,

@@ -20,6 +20,7 @@ from loadgrpc.cli import (
     observer_options,
     plan_options,
     plan_values,
+    secret_options,
     spans,
     values,
 )
@@ -164,6 +165,8 @@ def spelled(written: dict[str, Any], folder: Path, *, scenario: bool = False) ->
     """
     from loadgrpc.v1 import run_pb2  # noqa: PLC0415 - protobuf is heavy
 
+    written = dict(written)
+    secrets = _secrets(written, folder)
     kind = run_pb2.Scenario if scenario else run_pb2.RunSpec
     fields = kind.DESCRIPTOR.fields_by_name
     plan: dict[str, Any] = {}
@@ -178,7 +181,20 @@ def spelled(written: dict[str, Any], folder: Path, *, scenario: bool = False) ->
             plan[field] = _value(field, value, folder)
         except ValueError as error:
             raise ValueError(f"{key!r}: {error}") from None
+    if secrets and isinstance(plan.setdefault("parameters", {}), dict):
+        plan["parameters"] = plan["parameters"] | secrets
     return _with_stages(plan, kind())
+
+
+def _secrets(written: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Takes the secrets out of a plan or a scenario; as parameters, by name."""
+    found: dict[str, Any] = {}
+    for key in [each for each in written if field_of(each) in secret_options.KEYS]:
+        try:
+            found |= secret_options.spelled(written.pop(key), folder)
+        except ValueError as error:
+            raise ValueError(f"{key!r}: {error}") from None
+    return found
 
 
 def _with_stages(plan: dict[str, Any], message: RunSpec | Scenario) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from loadgrpc.cli import case_options, load_files, observer_options
+from loadgrpc.cli import case_options, load_files, observer_options, secret_options
 from loadgrpc.cli.conditions import ConditionText
 from loadgrpc.protocol import options
 from loadgrpc.protocol.case_kind import CasesKind
@@ -36,7 +36,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 FLAGGED: Final = tuple(row for row in options.ALL.values() if row.flags)
 """All but TEST, which is an argument, and what the command itself makes."""
-TEST: Final = "test"
+TEST, PARAMETERS = "test", "parameters"
 KEYS: Final = {
     flag.removeprefix("--").replace("-", "_"): row.field
     for row in FLAGGED
@@ -49,6 +49,8 @@ KEYS: Final = {
 def add(command: F) -> F:
     """Gives a command a flag for each option of a plan."""
     for row in reversed(FLAGGED):
+        if isinstance(row.kind, ParametersKind):
+            command = secret_options.add(command)
         if isinstance(row.kind, ObserversKind):
             command = observer_options.add(row.help)(command)
             continue
@@ -82,7 +84,11 @@ def _metavar(row: Option) -> str | None:
 
 def section(heading: str) -> tuple[str, ...]:
     """The options beneath a heading of the help text."""
-    return tuple(row.name for row in FLAGGED if row.section == heading)
+    found: list[str] = []
+    for row in FLAGGED:
+        if row.section == heading:
+            found += [row.name, *(secret_options.SECTION if row.name == PARAMETERS else ())]
+    return tuple(found)
 
 
 def ask(message: RunSpec, asked: Mapping[str, Any]) -> None:
@@ -126,6 +132,8 @@ def _given(rows: Iterable[Option], asked: Mapping[str, Any]) -> Iterator[tuple[O
             value = tuple(value or ()) or None
         elif isinstance(row.kind, TextsKind):
             value = tuple(each for some in value or () for each in some) or None
+        elif row.name == PARAMETERS:
+            value = (*(value or ()), *(asked.get(secret_options.NAME) or ())) or None
         if value is not None:
             yield row, value
 

@@ -26,6 +26,7 @@ from loadgrpc.cli import (
     own_thresholds,
     plan_options,
     reporting,
+    secret_options,
     shipping,
     submitting,
     values,
@@ -171,6 +172,7 @@ def command(**asked: Any) -> int:
       0    passed
     """  # noqa: D301 - \b is click's mark for "do not wrap"
     request = read(**asked)
+    secret_options.withhold()
     request.output.prepare()
     line.write(
         (line.Line(each, line.Style.WARNING) for each in warnings_of(request.plan)), sys.stderr

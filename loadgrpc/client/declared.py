@@ -39,7 +39,7 @@ async def compared(plan: Plan) -> Plan:
             ]
             secret = set(found.get("secrets", ()))
             marked = (
-                replace(each, secret=each.is_secret or each.name in secret)
+                replace(each, secret=each.secret or each.name in secret)
                 for each in scenario.parameters
             )
             scenarios.append(replace(scenario, parameters=tuple(marked)))

@@ -301,6 +301,11 @@ class Assignment:
         return self.plan.scenarios[0]
 
     @property
+    def secret_values(self) -> list[str]:
+        """What its runner may have, and nobody may see in what the runner says."""
+        return [each.value for each in self.scenario.parameters if each.is_secret]
+
+    @property
     def cycles(self) -> tuple[Cycle, ...]:
         """What is to be done in each cycle."""
         scenario = self.scenario

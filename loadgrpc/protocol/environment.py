@@ -115,7 +115,7 @@ def work(assignment: Assignment) -> dict[str, str]:
             told["LOAD"] = text
     if assignment.scenario.server_url:
         told["SERVER_URL"] = assignment.scenario.server_url
-    if given := assignment.scenario.parameters:
+    if given := [each for each in assignment.scenario.parameters if not each.is_secret]:
         values = {each.name: each.value for each in given}
         told["PARAMETERS"] = json.dumps(values, ensure_ascii=False)
     ours = {f"LOADGRPC_{name}": value for name, value in told.items()}

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     except TestNotLoaded as error:
         return {"error": str(error)}
     secrets = {each.name for each in declared(case_class).values() if each.is_secret}
-    marked = [Parameter(each.name, each.value, each.name in secrets) for each in given]
+    marked = [replace(each, secret=each.secret or each.name in secrets) for each in given]
     try:
         values(case_class, marked)
     except InvalidRequest as error:

@@ -9,7 +9,8 @@ Rule: a parameter is an annotated attribute of the test's class, as a dataclass 
 type can be read from text. One without a value has to be given, unless a method of the class sets
 it: then it is what the test knows, and nobody gives it. Names that begin with an underscore, those
 of `TestCase` itself, and a ClassVar are none. What is given is set on the class, before its
-fixtures run. All that is wrong is named at once.
+fixtures run. What is given as a secret need not be declared: `self.secret(NAME)` has it. All that
+is wrong is named at once.
 """
 
 from __future__ import annotations
@@ -105,12 +106,17 @@ def values(
     found: dict[str, Any] = {}
     texts: dict[str, str] = {}
     open_names: set[str] = set()
+    secret: set[str] = set()
     for each in given:
         texts[each.name] = each.value
+        if each.secret:
+            secret.add(each.name)
         if not each.is_secret:
             open_names.add(each.name)
     for name, text in texts.items():
         if name not in known:
+            if name in secret:
+                continue
             wrong.append(Violation(name, f"is no parameter of the test{_instead(name, known)}"))
             continue
         if known[name].is_secret and name in open_names:
@@ -146,14 +152,16 @@ def give(
         setattr(case_class, name, value)
 
 
-def secrets_of(case_class: type[unittest.TestCase] | None, given: Iterable[Parameter]) -> list[str]:
-    """The values that nobody but the runner may see; None: the test is not known."""
+def secrets_of(
+    case_class: type[unittest.TestCase] | None, given: Iterable[Parameter]
+) -> dict[str, str]:
+    """What nobody but the runner may see, by name; None: the test is not known."""
     known = declared(case_class) if case_class is not None else {}
-    return [
-        each.value
+    return {
+        each.name: each.value
         for each in given
         if each.is_secret or (each.name in known and known[each.name].is_secret)
-    ]
+    }
 
 
 # What a class declares

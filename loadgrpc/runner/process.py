@@ -63,6 +63,7 @@ from loadgrpc.runner.rests import Rests
 from loadgrpc.runner.share import LoadShare, WorkerShare
 from loadgrpc.runner.staged_pool import StagedPool
 from loadgrpc.runner.strands import Strands
+from loadgrpc.runner.testcase import TestCase
 from loadgrpc.runner.watch import Watch
 from loadgrpc.secrets import conceal
 
@@ -132,10 +133,10 @@ class UserProcess:
         Raises: TestNotLoaded: one cannot be loaded, whatever was raised.
         """
         scenario = assignment.scenario
-        conceal(parameters.secrets_of(None, scenario.parameters))
+        conceal(parameters.secrets_of(None, scenario.parameters).values())
         tests = tuple(_loaded(name, assignment) for name in scenario.all_tests)
         for test in tests:
-            conceal(parameters.secrets_of(test.case_class, scenario.parameters))
+            conceal(parameters.secrets_of(test.case_class, scenario.parameters).values())
         _give_parameters(tests, assignment)
         for test in tests:
             import_used(test.case_class)
@@ -379,6 +380,8 @@ def _give_parameters(tests: Iterable[LoadedTest], assignment: Assignment) -> Non
     for case_class, declared in classes.items():
         own = [each for each in given if each.name in declared or each.name not in known]
         parameters.give(case_class, own, checked=checked)
+        if issubclass(case_class, TestCase):
+            case_class.loadgrpc_secrets = parameters.secrets_of(case_class, given)
 
 
 def _not_loaded(what: str, error: BaseException) -> TestNotLoaded:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import os
 import sys
 import unittest
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import requests
 
+from loadgrpc import secrets
 from loadgrpc.design.case import Case
 from loadgrpc.model import CustomState, Wait
 from loadgrpc.runner.context import DEFAULTS, LoadStatus
@@ -92,6 +94,8 @@ class TestCase(OwnMeasures, unittest.TestCase):
     out, because `loadgrpc run` reads it from the source."""
     load_reporter: Reporter | None = None
     """Set in a load run only."""
+    loadgrpc_secrets: Mapping[str, str] | None = None
+    """What `secret` finds; set in a load run only."""
 
     pacing: Wait | float | None = None
     """How far apart the starts of a user's iterations are at least, in seconds: `pacing = 3`, or
@@ -181,6 +185,31 @@ class TestCase(OwnMeasures, unittest.TestCase):
         defaults.
         """
         return self.load_reporter.config if self.load_reporter else DEFAULTS
+
+    @classmethod
+    def secret(cls, name: str) -> str:
+        """A secret that the run was given: `loadgrpc run --secret NAME=@FILE`, or `=env:VARIABLE`.
+
+        It is hidden in all that the run reports. Outside a load run, it is the value of the
+        environment variable LOADGRPC_SECRET_NAME, its name in capitals.
+
+        Raises:
+            LookupError: it was not given; the sentence says how to.
+        """
+        if cls.loadgrpc_secrets is None:
+            variable = f"{secrets.VARIABLE}{name.upper()}"
+            if value := os.environ.get(variable):
+                return value
+            raise LookupError(
+                f"there is no secret {name!r}: outside a load run it is the value of {variable}"
+                f" in the environment; a run has it by --secret {name}=@FILE"
+            )
+        if name in cls.loadgrpc_secrets:
+            return cls.loadgrpc_secrets[name]
+        raise LookupError(
+            f"the run was given no secret {name!r}: start it with --secret {name}=@FILE or"
+            f" --secret {name}=env:VARIABLE"
+        )
 
     def data(
         self,

@@ -98,7 +98,7 @@ class Ends:
         self.began_s = asyncio.get_running_loop().time()
         self.samples = {}
 
-    def start(self, *_, cwd=None):
+    def start(self, *_, **__):
         """Starts a process."""
         self.alive += 1
         self.most = max(self.most, self.alive)

@@ -53,7 +53,7 @@ class Desk:
         self.assignment = assignment_of(**{**LOAD, **load})
         self.part = AssignedPart(self.assignment, self.services)
 
-    def start(self, command, variables, *_, cwd=None):
+    def start(self, command, variables, *_, **__):
         """Starts a process that passes its time."""
         now_s = asyncio.get_running_loop().time() - self.began_s
         user = int(variables["LOADGRPC_CURRENT_USER"])
@@ -236,7 +236,7 @@ def test_a_stop_ends_the_waiting_for_a_place(tmp_path):
 def test_a_defect_ends_the_part_with_its_reason(tmp_path, caplog):
     """What one user's task raises is no silence: the others are ended, and the broker hears why."""
 
-    def broken(*_, cwd):
+    def broken(*_, **__):
         raise ZeroDivisionError("odd")
 
     desk = lives(tmp_path, enter_all, users=(3,), starts=broken)

@@ -16,6 +16,7 @@ import pytest
 from loadgrpc.agent import process as module
 from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.model import StopMode
+from loadgrpc.secrets import Redactor
 
 pytestmark = pytest.mark.system
 
@@ -75,9 +76,9 @@ def lines(monkeypatch):
     return seen
 
 
-def started(code):
+def started(code, **given):
     """A process of this code, as the agent starts its runners."""
-    return RunnerProcess.of([sys.executable, "-c", code], {})
+    return RunnerProcess.of([sys.executable, "-c", code], {}, **given)
 
 
 def run(use):
@@ -354,3 +355,38 @@ def test_b5_a_keeper_that_was_stopped_ends_all_the_same(lines):
         return await waiting
 
     assert run(use()).status == -signal.SIGKILL
+
+
+SAYS = """
+import sys, time
+for piece in {pieces!r}:
+    sys.stdout.write(piece), sys.stdout.flush(), time.sleep(0.2)
+    sys.stderr.write(piece), sys.stderr.flush(), time.sleep(0.2)
+sys.exit(3)
+"""
+
+
+def test_what_is_printed_has_no_secrets(lines):
+    """In lines, the head and the tail; of two reads, over the bound of a line, and at the end."""
+    pieces = [
+        "pays with se",
+        "cret-1, and ",
+        f"not\n{'x' * 1_995}secret-1\n",
+        "in the end: secret",
+        "-1",
+    ]
+
+    async def use():
+        process = started(SAYS.format(pieces=pieces), redactor=Redactor(["secret-1"]))
+        return await process.wait()
+
+    ended = run(use())
+    shown = "\n".join(lines)
+    assert ended.status == 3
+    for text in (shown, ended.head, ended.stderr_tail):
+        assert "secret" not in text
+        assert "cret-1" not in text
+    assert lines.count("pays with ***, and not") == lines.count("in the end: ***") == 2
+    assert ended.stderr_tail.endswith("in the end: ***")
+    assert ended.head.startswith("pays with ")
+    assert "***" in ended.head

@@ -314,7 +314,7 @@ def test_a_flag_whose_name_begins_with_no_has_an_opposite(folder, started, monke
 def test_config_show_says_what_holds_and_where_it_comes_from(folder, invoke, monkeypatch):
     """Value and source of each option; without secrets."""
     (folder / "loadgrpc.ini").write_text(
-        "[loadgrpc]\nusers = 5:10\nserver_url = http://me:secret@x/\nlisten = 127.0.0.1:0\n"
+        "[loadgrpc]\nusers = 5:10\nserver_url = http://me:hunter2@x/\nlisten = 127.0.0.1:0\n"
         "duration = 5\n"
     )
     monkeypatch.setenv("LOADGRPC_BROKER", "there:1")
@@ -322,7 +322,7 @@ def test_config_show_says_what_holds_and_where_it_comes_from(folder, invoke, mon
     code, out, err = invoke("config", "show")
 
     assert (code, err) == (0, "")
-    assert "secret" not in out
+    assert "hunter2" not in out
     shown = [line.split(maxsplit=1) for line in out.splitlines() if line.strip()]
     rows = {name: rest.strip() for name, rest in reversed(shown)}
     assert rows["users"].split() == ["5:10", "loadgrpc.ini", "[loadgrpc]"]

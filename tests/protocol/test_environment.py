@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loadgrpc.broker.split import assignments
-from loadgrpc.model import FedCase, FedCases, Load, LoadUnit, SourceId, Steps
+from loadgrpc.model import FedCase, FedCases, Load, LoadUnit, Parameter, SourceId, Steps
 from loadgrpc.protocol import environment
 from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import assignment_of, plan_of
@@ -146,7 +146,9 @@ def test_d5_what_is_stale_is_all_that_is_not_told(tmp_path):
     assert {"LOADGRPC_DURATION", "LOADS_DURATION", "LOADGRPC_CURRENT_USER"} < set(stale)
     assert not set(stale) & set(told)
     case = FedCases(cases=(FedCase(name="a", rule="a"),))
-    given = {"server_url": "http://h", "parameters": {"a": 1}, "cases": case}
+    # Secrets are in no environment.
+    parameters = (Parameter("a", "1"), Parameter("b", "x", secret=True), Parameter("key", "y"))
+    given = {"server_url": "http://h", "parameters": parameters, "cases": case}
     one = assignment_of(test=URL, duration_s=5.0, user=1, **given)
     timed = environment.work(one) | environment.cases(one, tmp_path)
     assert timed["LOADGRPC_PARAMETERS"] == '{"a": "1"}'

@@ -182,8 +182,16 @@ def test_a_secret_has_to_be_given_as_one():
     """By its type, unless its name says so anyway: what was not marked was shown already."""
     assert "the plan does not say" in refused(Shop, *given(card="4111"))["card"]
     assert values(Shop, [Parameter("card", "4111", secret=True)]) == {"card": "4111"}
-    assert secrets_of(Shop, given(card="4111", product="9")) == ["4111"]
-    assert secrets_of(None, given(card="4111", password="pw")) == ["pw"]
+    assert secrets_of(Shop, given(card="4111", product="9")) == {"card": "4111"}
+    assert secrets_of(None, given(card="4111", password="pw")) == {"password": "pw"}
+
+
+def test_a_secret_need_not_be_declared():
+    """`secret` of the test has it; what only has the name of one does, as everything else."""
+    card = Parameter("card", "c", secret=True)
+    assert values(Shop, [Parameter("tocken", "x", secret=True), card]) == {"card": "c"}
+    found = refused(Shop, Parameter("token", "x"), card)
+    assert found["token"].startswith("is no parameter of the test")
 
 
 def test_what_is_given_is_set_on_the_class():

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import unittest
+from typing import ClassVar
 
 import pytest
 
@@ -136,3 +137,23 @@ def test_outside_of_a_load_run_each_test_is_a_user():
     Shop("test_it").run(result)
     assert len(result.errors) == 1
     assert log == ["up user"]
+
+
+def test_a_secret_is_that_of_the_run():
+    """By its name; one that was not given says which option is missing."""
+
+    class Site(TestCase):
+        loadgrpc_secrets: ClassVar = {"token": "t-1"}
+
+    assert Site().secret("token") == Site.secret("token") == "t-1"
+    with pytest.raises(LookupError, match="no secret 'key': start it with --secret key=@FILE or"):
+        Site().secret("key")
+
+
+def test_outside_a_run_a_secret_is_in_the_environment(monkeypatch):
+    """Under the name in capitals; the sentence names the variable, and an empty one is none."""
+    monkeypatch.setenv("LOADGRPC_SECRET_API_TOKEN", "t-1")
+    assert TestCase().secret("api_token") == "t-1"
+    monkeypatch.setenv("LOADGRPC_SECRET_KEY", "")
+    with pytest.raises(LookupError, match="it is the value of LOADGRPC_SECRET_KEY"):
+        TestCase().secret("key")

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO, Final
 
 from loadgrpc.protocol.printed import Printed, PrintedLine, safe_lines
-from loadgrpc.secrets import masked
+from loadgrpc.secrets import RedactedStream, known, masked
 
 READ_BYTES: Final = 65_536
 PAUSE_S: Final = 1.0
@@ -42,7 +42,7 @@ class Echo:
         transport, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), stream
         )
-        printed = Printed(loop.time())
+        printed, redacted = Printed(loop.time()), RedactedStream(known())
         try:
             while True:
                 try:
@@ -53,8 +53,9 @@ class Echo:
                     continue
                 if not data:
                     break
-                self._pass_on(printed.feed(data, loop.time()))
+                self._pass_on(printed.feed(redacted.feed(data), loop.time()))
         finally:
+            self._pass_on(printed.feed(redacted.end(), loop.time()))
             self._pass_on(printed.end(loop.time()))
             transport.close()
 

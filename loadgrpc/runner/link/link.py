@@ -403,7 +403,7 @@ async def _main() -> int:
         publisher = Publisher(stub, source, metadata=metadata)
         folder = environ.get(produced.RUN_DIR_ENV)
         assignment = assignments.assignment_from_proto(answer.assignment)
-        conceal(each.value for each in assignment.scenario.parameters if each.is_secret)
+        conceal(assignment.secret_values)
         link = Link(assignment, publisher, Path(folder) if folder else None)
         watching = asyncio.create_task(_die_with_the_agent(link))
         publishing = asyncio.create_task(publisher.run())

@@ -1780,9 +1780,10 @@ type Parameter struct {
 	// The value as text; what the test declares says how it is read. At most 4,096 characters.
 	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
 	// Whether the value is a secret, as it is in any case if the name looks like that of one, such as
-	// `api_token` or `password`. Its runner gets it; wherever a run is shown, listed, logged or
-	// stored, `***` stands for it. So a broker that was restarted does not have it any more, and what
-	// has not begun by then cannot begin. As a value, `***` is refused.
+	// `api_token` or `password`. Its runner gets it, by GetAssignment only; wherever a run is shown,
+	// listed, logged or stored, `***` stands for it. So a broker that was restarted does not have it
+	// any more, and what has not begun by then cannot begin. As a value, `***` is refused. If it is
+	// set, the test need not declare the parameter.
 	Secret        bool `protobuf:"varint,2,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

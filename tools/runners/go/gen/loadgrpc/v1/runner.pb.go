@@ -34,7 +34,8 @@
 //     LOADGRPC_STOP_TIMEOUT      seconds that users then have to finish their iteration
 //     LOADGRPC_SERVER_URL        the server's URL, if the plan has one
 //     LOADGRPC_PARAMETERS        values of the test's parameters, if the plan gives any: an object
-//                                of JSON, names and texts, secrets as they are
+//                                of JSON, names and texts. Secret ones are not in it, because
+//                                others may read an environment: Assignment.parameters has them
 //     LOADGRPC_CASE              the case of the first iteration, as JSON such as {"case": "2#1",
 //                                "rule": "2", "values": {"day": 28}, "expected": {"go": true}}; not
 //                                set: the plan has no cases, or it is not for one user
