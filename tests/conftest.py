@@ -186,7 +186,7 @@ class Started:
         """Everything it has printed so far, on both streams."""
         return "\n".join(self.lines)
 
-    def wait_for(self, pattern: str, within_s: float = 10.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, within_s: float = 30.0) -> re.Match[str]:
         """The first line in which `pattern` is found, waiting for it; fails without it."""
         deadline = time.monotonic() + within_s
         seen = 0
@@ -216,7 +216,7 @@ class Started:
         """Sends it a signal."""
         self.popen.send_signal(number)
 
-    def stop(self, within_s: float = 10.0) -> int:
+    def stop(self, within_s: float = 30.0) -> int:
         """Ends it by SIGTERM, and by SIGKILL when that does not help; its exit code."""
         if self.popen.poll() is None:
             self.popen.terminate()
@@ -244,7 +244,7 @@ def start() -> Iterator[Callable[..., Started]]:
     def run(
         *command: str,
         until: str | None = None,
-        within_s: float = 10.0,
+        within_s: float = 30.0,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> Started:

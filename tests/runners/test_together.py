@@ -85,7 +85,7 @@ def test_from_grpcurl(plan, counting_server, start, tool, tmp_path):
     address = broker.wait_for(r"listening on (\S+?),")[1]
     for _ in range(2):
         agent = (*loadgrpc, "agent", "--broker", address)
-        start(*agent, cwd=tmp_path, env=here, until="connected to", within_s=20.0)
+        start(*agent, cwd=tmp_path, env=here, until="connected to", within_s=60.0)
 
     def call(method: str, request: dict) -> dict:
         command = [grpcurl, "-plaintext", "-emit-defaults", "-d", json.dumps(request)]

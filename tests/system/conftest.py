@@ -80,7 +80,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 def loadgrpc(folder) -> Callable[..., Ran]:
     """`loadgrpc("run", "example.TestWebSite.test_es")` runs the command to its end."""
 
-    def run(*arguments: str, within_s: float = 60.0, cwd: Path | None = None, **env: str) -> Ran:
+    def run(*arguments: str, within_s: float = 110.0, cwd: Path | None = None, **env: str) -> Ran:
         done = subprocess.run(
             [LOADGRPC, *arguments],
             cwd=cwd or folder,
@@ -124,7 +124,7 @@ def cluster(start, folder, tmp_path) -> Callable[..., Cluster]:
         begun = Cluster(address, store, broker, start_agent)
         begun.agents = [start_agent() for _ in range(agents)]
         for agent in begun.agents:
-            agent.wait_for("connected to", within_s=20.0)
+            agent.wait_for("connected to", within_s=60.0)
         return begun
 
     return begin
@@ -141,7 +141,7 @@ class Terminal:
             os.chdir(cwd)
             os.execve(command[0], command, {**os.environ, **env, "TERM": "xterm"})  # noqa: S606
 
-    def read_until(self, words, within_s=60.0):
+    def read_until(self, words, within_s=90.0):
         """Read until these words have come since the last ones, or the terminal is left."""
         deadline = time.monotonic() + within_s
         while words not in self.output[self._seen :] and time.monotonic() < deadline:

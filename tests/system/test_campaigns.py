@@ -55,10 +55,10 @@ def test_a_broker_that_is_killed_inside_a_chord(start, loadgrpc, cluster, folder
     assert re.fullmatch(r"schedule nightly is added; it is due next at .* CES?T\n", added.stdout)
 
     following = start("loadgrpc", "campaign", "kept.toml", *at, cwd=folder)
-    following.wait_for(r"hold-2  running  r-", within_s=30)
+    following.wait_for(r"hold-2  running  r-", within_s=60.0)
     begun.broker.signal(signal.SIGKILL)
     begun.broker.wait()
-    following.wait_for("the broker was lost", within_s=20)
+    following.wait_for("the broker was lost", within_s=60.0)
     start(
         *("loadgrpc", "broker", "--listen", begun.address, "--store", str(begun.store)),
         cwd=folder,

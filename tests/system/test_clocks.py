@@ -39,7 +39,7 @@ def test_agents_whose_clocks_differ(loadgrpc, cluster, counting_server, wrong_cl
     begun = cluster(1)
     for seconds in (AHEAD_S, -AHEAD_S):
         begun.agents.append(begun.start_agent(**wrong_clock(seconds)))
-        begun.agents[-1].wait_for("connected to", within_s=20.0)
+        begun.agents[-1].wait_for("connected to", within_s=60.0)
 
     ran = loadgrpc(
         *("run", "example.TestWebSite.test_delay", "-u", "2", "-d", "3s", "--json", "-v"),

@@ -257,13 +257,13 @@ def test_users_wait_where_an_agent_bounds_its_processes(
     agent = start(
         *("loadgrpc", "agent", "--broker", begun.address, "--max-processes", "2"), cwd=folder
     )
-    agent.wait_for("connected to", within_s=20.0)
+    agent.wait_for("connected to", within_s=60.0)
     ran = loadgrpc(
         *("run", "-b", begun.address, "-a", "1", "--test-runner", f"{runner} well"),
         *(counting_server.url, "-u", "5", "--json"),
     )
 
-    agent.wait_for("this agent runs at most 2 of them at once", within_s=20.0)
+    agent.wait_for("this agent runs at most 2 of them at once", within_s=60.0)
     assert ran.document["iterations"]["success"] == "5"
     assert ran.document["users"] == {"planned": "5", "started": "5", "unknown": "0"}
     assert ran.document["verdict"]["reason"] == (

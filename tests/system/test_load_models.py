@@ -236,7 +236,7 @@ def test_a_killed_broker_does_not_change_the_plan(cluster, loadgrpc, start, fold
         time.sleep(1.0)
         store, address = str(begun.store), begun.address
         again = start("loadgrpc", "broker", "--listen", address, "--store", store, cwd=folder)
-        again.wait_for("listening on", within_s=30.0)
+        again.wait_for("listening on", within_s=60.0)
         ended = loadgrpc("attach", ran.stdout.strip(), "-b", address, "--json")
     iterations = ended.document["iterations"]
 

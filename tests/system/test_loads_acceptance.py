@@ -129,7 +129,7 @@ def test_all_of_loads_in_one_run(start, loadgrpc, folder, tmp_path, on_terminal,
         home.mkdir()
     agents = [start("loadgrpc-agent", "--broker", address, cwd=home) for home in homes]
     for agent in agents:
-        agent.wait_for("connected to", within_s=30.0)
+        agent.wait_for("connected to", within_s=60.0)
 
     begun = start(
         *("loadgrpc-runner", "shop.TestShop.test_buy", "-b", address, "--agents", str(AGENTS)),
@@ -166,7 +166,7 @@ def test_all_of_loads_in_one_run(start, loadgrpc, folder, tmp_path, on_terminal,
     assert summary["counters"] == {"bought": str(HITS)}
     assert int(summary["data"][0]["taken"]) == EVERYBODY
     assert summary["plan"]["projectName"] == "acceptance"
-    broker.wait_for(rf"run {run_id}: webhook was notified of end", within_s=30.0)
+    broker.wait_for(rf"run {run_id}: webhook was notified of end", within_s=60.0)
     (notice,) = shop.notices
     assert (notice["type"], notice["data"]["runId"]) == ("run.end", run_id)
     assert int(notice["data"]["summary"]["hits"]["count"]) == HITS

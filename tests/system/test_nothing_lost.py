@@ -89,7 +89,7 @@ def one(start, cluster, folder, tmp_path):
         return start("loadgrpc", "agent", *place, "-v", cwd=folder)
 
     begun.agents = [start_agent()]
-    begun.agents[0].wait_for("connected to", within_s=20.0)
+    begun.agents[0].wait_for("connected to", within_s=60.0)
     begun.start_agent = start_agent
     begun.state = tmp_path / "agent"
     return begun
@@ -127,7 +127,7 @@ def test_an_agent_that_was_killed_delivers_what_it_had(start, loadgrpc, one, fol
     agent.wait()
     broker_again(start, one, folder)
     again = one.start_agent()
-    again.wait_for("connected to", within_s=20.0)
+    again.wait_for("connected to", within_s=60.0)
 
     document = end(loadgrpc, one, run_id, code=3)
     check_loss(document, demo_server, USERS)

@@ -75,12 +75,12 @@ def test_a_broker_that_was_killed_notifies_after_its_restart(
             cwd=folder,
             env={"LOADGRPC_OBSERVER_WEBHOOK_SECRET": SECRET},
         )
-        return begun, begun.wait_for(r"listening on (\S+?),", within_s=30.0)[1]
+        return begun, begun.wait_for(r"listening on (\S+?),", within_s=60.0)[1]
 
     hook.hangs = True
     killed, address = broker("127.0.0.1:0")
     agent = start("loadgrpc", "agent", "--broker", address, cwd=folder)
-    agent.wait_for("connected to", within_s=20.0)
+    agent.wait_for("connected to", within_s=60.0)
     done = loadgrpc("run", "nothing.TestNothing.test_it", "-b", address, "--title", "nightly")
     assert (done.code, done.last_line) == (0, "exit 0: passed")  # it waits for nobody
     assert hook.came.wait(30)
@@ -91,7 +91,7 @@ def test_a_broker_that_was_killed_notifies_after_its_restart(
     hook.came.clear()
     again, _ = broker(address)
     assert hook.came.wait(30)
-    again.wait_for(r"webhook \(broker\) was notified of end", within_s=30.0)
+    again.wait_for(r"webhook \(broker\) was notified of end", within_s=60.0)
     (first, _), (second, body) = hook.requests
     assert first["webhook-id"] == second["webhook-id"] == body["id"]
     assert second["webhook-signature"].startswith("v1,")

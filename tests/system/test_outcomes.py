@@ -182,7 +182,7 @@ def test_first_signal_lets_users_finish(start, folder, demo_server, number):
         *("loadgrpc", "run", "example.TestWebSite.test_hold", "-u", "3", "-d", "60"),
         *("-H", demo_server.url),
         until=r"[1-9]\d* hits",
-        within_s=20.0,
+        within_s=60.0,
         cwd=folder,
     )
 
@@ -201,7 +201,7 @@ def test_second_signal_kills(start, folder):
         "loadgrpc",
         *("run", "example.TestWebSite.test_for_ever", "--stop-timeout", "10m"),
         until=r"1 users?",
-        within_s=20.0,
+        within_s=60.0,
         cwd=folder,
     )
     run.signal(signal.SIGINT)

@@ -22,7 +22,7 @@ def test_a_broker_serves_its_page(start, loadgrpc, folder, tmp_path, demo_server
     )
     where = ("-b", broker.wait_for(r"listening on (\S+?),", 30)[1])
     url = broker.wait_for(r"the page is at (http://127\.0\.0\.1:\d+/)$")[1]
-    start("loadgrpc", "agent", *where, cwd=folder, until="connected to", within_s=20)
+    start("loadgrpc", "agent", *where, cwd=folder, until="connected to", within_s=60.0)
 
     def get(path):
         answer = requests.get(url + path, timeout=10)

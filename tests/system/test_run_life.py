@@ -83,7 +83,7 @@ def test_a_run_that_waits_outlives_a_broker_that_is_killed(start, cluster, loadg
     begun.broker.wait()
     again = ("--listen", begun.address, "--store", str(begun.store))
     start("loadgrpc", "broker", *again, cwd=folder).wait_for("listening on")
-    begun.start_agent().wait_for("connected to", within_s=20.0)
+    begun.start_agent().wait_for("connected to", within_s=60.0)
 
     assert loadgrpc("attach", run_id[:8], "-b", begun.address, "--quiet").code == 1
     listed = loadgrpc("runs", "-b", begun.address, "--label", "nightly", "--json").document["runs"]

@@ -70,7 +70,9 @@ def test_stopped_run_ends_its_own_processes_only(start, loadgrpc, cluster, folde
     begun = cluster(2)
     arguments = ("-d", "60", "-b", begun.address, "-H", demo_server.url)
     first, second = (
-        start("loadgrpc", "run", HOLD, *arguments, cwd=folder, until=r"[1-9]\d* hits", within_s=20)
+        start(
+            "loadgrpc", "run", HOLD, *arguments, cwd=folder, until=r"[1-9]\d* hits", within_s=60.0
+        )
         for _ in range(2)
     )
     before = [children(agent.pid) for agent in begun.agents]
@@ -114,7 +116,7 @@ def test_killed_agent_takes_its_runners_along(start, loadgrpc, cluster, folder, 
         *("-H", demo_server.url),
         cwd=folder,
         until=r"[1-9]\d* hits",
-        within_s=20,
+        within_s=60.0,
     )
     victim = begun.agents[0]
     family = children(victim.pid)
@@ -161,7 +163,7 @@ def test_agent_finds_a_broker_that_comes_later(start, folder, tmp_path, loadgrpc
 
     start("loadgrpc", "broker", "--listen", address, "--store", str(tmp_path / "late.db"))
 
-    agent.wait_for("connected to", within_s=20)
+    agent.wait_for("connected to", within_s=60.0)
 
 
 @pytest.mark.alone

@@ -34,7 +34,7 @@ def test_a_killed_agent_leaves_nothing_of_a_run(start, loadgrpc, cluster, folder
         started = start(
             *("loadgrpc", "agent", "-b", begun.address, "--state-dir", str(state)), cwd=elsewhere
         )
-        started.wait_for("connected to", within_s=20.0)
+        started.wait_for("connected to", within_s=60.0)
         return started
 
     def left():
@@ -43,7 +43,7 @@ def test_a_killed_agent_leaves_nothing_of_a_run(start, loadgrpc, cluster, folder
     first = agent()
     test = "slow.py::TestSlow.test_it"
     ran = loadgrpc("run", test, "-b", begun.address, "--detach", cwd=folder)
-    first.wait_for("here I am", within_s=30.0)
+    first.wait_for("here I am", within_s=60.0)
     assert {path.name for path in left()} >= {"slow.py", "written"}
 
     first.signal(signal.SIGKILL)
