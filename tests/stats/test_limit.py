@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +158,7 @@ def test_a_queue_that_grows_is_seen(values, growing):
 # A server with a queue
 
 BOUND_S, OVERHEAD_S = 0.2, 2
+PAGE = Path(__file__).resolve().parents[2] / "docs/load-models.md"
 
 
 class Server:
@@ -198,15 +200,15 @@ class Server:
             rate=level.rate, measured_s=level.measure_s, outcome=outcome, excess=excess
         )
 
-    def limit(self):
-        """The rate at which exactly 99 % of all answers come in time, in the long run."""
+    def limit(self, late=0.01, bound_s=BOUND_S):
+        """The rate at which exactly this share of all answers is late, in the long run."""
         low, high = 0.0, self.servers * self.rate
         for _ in range(60):
             middle = (low + high) / 2
-            low, high = (middle, high) if self._late(middle) < 0.01 else (low, middle)
+            low, high = (middle, high) if self._late(middle, bound_s) < late else (low, middle)
         return low
 
-    def _late(self, level):
+    def _late(self, level, bound_s):
         """The share of answers that take longer than the bound: Erlang's C and what follows."""
         offered = level / self.rate
         blocking = 1.0
@@ -214,10 +216,10 @@ class Server:
             blocking = offered * blocking / (each + offered * blocking)
         waits = blocking / (1 - (offered / self.servers) * (1 - blocking))
         drain = self.servers * self.rate - level
-        alone = math.exp(-self.rate * BOUND_S)
+        alone = math.exp(-self.rate * bound_s)
         if abs(drain - self.rate) < 1e-9:
-            return alone * (1 + waits * self.rate * BOUND_S)
-        queued = (drain * alone - self.rate * math.exp(-drain * BOUND_S)) / (drain - self.rate)
+            return alone * (1 + waits * self.rate * bound_s)
+        queued = (drain * alone - self.rate * math.exp(-drain * bound_s)) / (drain - self.rate)
         return (1 - waits) * alone + waits * queued
 
 
@@ -239,3 +241,18 @@ def test_limits_of_queues_are_found():
         seen.append((servers, rate, limit, level, server.run_s))
 
     assert hits >= 9, seen
+
+
+@pytest.mark.parametrize(
+    ("condition", "late", "bound_s"),
+    [
+        ("p95(response) < 100ms", 0.05, 0.1),
+        ("p95(response) < 200ms", 0.05, 0.2),
+        ("p99(response) < 200ms", 0.01, 0.2),
+    ],
+)
+def test_the_page_says_what_the_limit_of_a_queue_is(condition, late, bound_s):
+    """Four workers of 50/s each: less than their capacity, by how much the condition says."""
+    exact = Server(4, 50, seed=0).limit(late, bound_s)
+    assert exact < 200
+    assert f"| `{condition}` | {exact:.0f}/s |" in PAGE.read_text()

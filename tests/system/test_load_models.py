@@ -8,6 +8,7 @@ import sys
 import termios
 import threading
 import time
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,6 +18,8 @@ from loadgrpc.stats.load_text import stages
 
 pytestmark = pytest.mark.system
 
+BURST_S = 0.15
+"""How far ahead of its capacity a server may be that has one."""
 SET_LOAD = "loadgrpc.v1.ControlService/SetLoad"
 
 TEST = """\
@@ -26,6 +29,9 @@ from loadgrpc import TestCase
 class TestPaths(TestCase):
     def test_open(self):
         self.session.get(self.server_url + "/open")
+
+    def test_strict(self):
+        self.assertEqual(self.session.get(self.server_url).status_code, 200)
 
     def test_closed(self):
         self.session.get(self.server_url + "/closed")
@@ -39,16 +45,18 @@ class TestPaths(TestCase):
 class Server:
     """Counts requests by path, and how many are in flight; each takes some time.
 
-    It stands still for a while if it is to, counted from the first request.
+    It stands still for a while if it is to, counted from the first request. With a capacity, it
+    refuses what comes faster than that many a second.
     """
 
-    def __init__(self, stall_s=None, takes_s=0.0):
+    def __init__(self, stall_s=None, takes_s=0.0, capacity=None):
         self.counts = {}
         self.steps = []
         """When (monotonic) requests came (1) and were answered (-1)."""
         self.asked = threading.Event()
         """Set with the first request."""
         self.first_s = None
+        self.busy_until_s = 0.0
         self._lock = threading.Lock()
         server = self
 
@@ -61,6 +69,9 @@ class Server:
                     server.first_s = server.first_s or now_s
                     server.counts[self.path] = server.counts.get(self.path, 0) + 1
                     server.steps.append((now_s, 1))
+                    refused = capacity and server.busy_until_s > now_s + BURST_S
+                    if capacity and not refused:
+                        server.busy_until_s = max(server.busy_until_s, now_s) + 1 / capacity
                 server.asked.set()
                 time.sleep(takes_s)
                 since_s = now_s - server.first_s
@@ -68,7 +79,7 @@ class Server:
                     time.sleep(stall_s[1] - since_s)
                 with server._lock:
                     server.steps.append((time.monotonic(), -1))
-                self.send_response(200)
+                self.send_response(503 if refused else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -255,6 +266,11 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
+SHORTER = SHORT.replace(
+    "limit.QUICK,", "limit.NEARER, limit.LONG = (0.5, 1.0), (0.5, 2.0)\nlimit.QUICK,"
+)
+
+
 def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
     """Each is judged on what came in its seconds; here, with levels that are shorter than usual."""
     (folder / "short.py").write_text(SHORT)
@@ -284,6 +300,45 @@ def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
     assert abs(document["levels"][0]["hits"] - 20) <= 1
     assert abs(document["levels"][1]["hits"] - 30) <= 1
     assert counts["/open"] >= 50
+
+
+CAPACITY = 40
+
+
+@pytest.mark.long
+def test_a_limit_found_by_two_agents_is_the_capacity_of_the_server(cluster, loadgrpc, folder):
+    """One that refuses, and gets no slower: whatever else the machine does, there is one answer."""
+    begun = cluster(2)
+    (folder / "short.py").write_text(SHORTER)
+    with Server(capacity=CAPACITY) as server:
+        searched = subprocess.run(
+            [
+                *(sys.executable, "short.py", "limit", "paths.TestPaths.test_strict"),
+                *("-H", server.url, "-b", begun.address, "-a", "2", "--from", "35/s"),
+                *("--max", "50/s", "--within", "10", "--until", "rate(failed) < 1%", "--json"),
+            ],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert searched.returncode == 0, searched.stderr
+    document = json.loads(searched.stdout)
+    shown = loadgrpc("show", document["runId"], "-b", begun.address, "--json").document
+    of_agents = [int(each["hits"]) for each in shown["agents"]]
+
+    assert document["limit"]["least"] <= CAPACITY <= document["limit"]["most"]
+    assert document["limit"]["most"] <= 1.5 * document["limit"]["least"]
+    assert not document["limit"]["generatorWasTheLimit"]
+    for level in document["levels"]:
+        if abs(level["rate"] - CAPACITY) > BURST_S * CAPACITY:
+            assert level["outcome"] == ("held" if level["rate"] < CAPACITY else "broken"), level
+        first, last = (datetime.fromisoformat(level[name]) for name in ("from", "to"))
+        lasted_s = (last - first).total_seconds()
+        assert abs(level["planned"] - level["rate"] * lasted_s) <= 2, level
+    assert len(of_agents) == 2
+    assert min(of_agents) > 0.4 * sum(of_agents)
 
 
 def test_keys_steer_a_run_and_the_terminal_is_left_as_it_was(on_terminal, folder):
