@@ -20,12 +20,9 @@ def load_of(text: str) -> Load:
     """The load that a text means: see `stats/load_text.py`.
 
     Raises:
-        ValueError: it cannot be read; the message marks what is wrong.
+        LoadTextError: it cannot be read; the message says which character is wrong.
     """
-    try:
-        return load_text.stages(text, numbers_of)
-    except load_text.LoadTextError as error:
-        raise ValueError(BELOW.join([error.why, *error.marked.split("\n")])) from None
+    return load_text.stages(text, numbers_of)
 
 
 def numbers_of(path: str) -> tuple[float, ...]:
@@ -50,13 +47,16 @@ def numbers_of(path: str) -> tuple[float, ...]:
 
 
 class LoadText(values.Value[Load]):
-    """See `load_of`."""
+    """See `load_of`. What cannot be read is marked in a line of its own."""
 
     name = "STAGES"
 
     def read(self, text: str) -> Load:
         """See Value."""
-        return load_of(text)
+        try:
+            return load_of(text)
+        except load_text.LoadTextError as error:
+            raise ValueError(BELOW.join([error.why, *error.marked.split("\n")])) from None
 
 
 def of_kind(kind: Kind) -> values.Value[Any] | None:

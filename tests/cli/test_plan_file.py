@@ -136,6 +136,10 @@ def test_c6_the_other_fields_are_taken_as_options_spell_them(plan):
         ({"test": TEST, "vus": 3}, "a plan has no 'vus' (did you mean 'users'?)"),
         ({"Test": TEST, "test": TEST}, "'test' is there twice"),
         ({"test": TEST, "duration": "soon"}, "'duration': 'soon' is not a duration; expected"),
+        (
+            {"test": TEST, "load": "20/s for 1x; hold 1s"},
+            "expected a time with its unit, such as 30s, 5m or 1h30m (at character 10, '1x;')",
+        ),
         ({"test": TEST, "users": "x"}, "'users': 'x' is not a whole number"),
         (
             {"scenarios": [{"name": "Ann", "test": TEST, "iteration": 3}]},

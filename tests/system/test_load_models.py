@@ -303,6 +303,8 @@ def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
 
 
 CAPACITY = 40
+UNTIL = "rate(failed) < 1% and p99(response) < 10s"
+"""With a time that a machine which is busy with other work keeps: its lag explains nothing then."""
 
 
 @pytest.mark.long
@@ -315,7 +317,7 @@ def test_a_limit_found_by_two_agents_is_the_capacity_of_the_server(cluster, load
             [
                 *(sys.executable, "short.py", "limit", "paths.TestPaths.test_strict"),
                 *("-H", server.url, "-b", begun.address, "-a", "2", "--from", "35/s"),
-                *("--max", "50/s", "--within", "10", "--until", "rate(failed) < 1%", "--json"),
+                *("--max", "50/s", "--within", "10", "--until", UNTIL, "--json"),
             ],
             cwd=folder,
             capture_output=True,
