@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK: Final = "***"
 VARIABLE: Final = "LOADGRPC_SECRET_"
@@ -202,6 +202,32 @@ def shown_address(text: str) -> str:
 def shown_variable(name: str, value: str) -> str:
     """The value of an environment variable, masked if its name or itself looks like a secret."""
     return MASK if names_secret(name) or _LOOKS_RANDOM.fullmatch(value) else masked(value)
+
+
+def kept_variable(name: str, value: str) -> str:
+    """The value of an environment variable as it may be stored: without what is a secret by name.
+
+    What only looks like a random value is kept: it may as well be the name of a build.
+    """
+    return MASK if value and names_secret(name) else masked(value)
+
+
+def is_withheld(value: str, *, secret: bool = False) -> bool:
+    """Whether a secret was taken out of a value, which was one or had one in a URL."""
+    return (secret and value == MASK) or (MASK in value and "://" in value)
+
+
+def values_in(text: str) -> Iterator[str]:
+    """The secrets in the URLs of a text, as they are there and as they are meant."""
+    found = []
+    for match in _USER.finditer(text):
+        name, colon, password = match[2].partition(":")
+        found.append(password if colon else name)
+    found += [match[3] for match in _QUERY.finditer(text) if is_secret(match[2][:MAX_NAME])]
+    for each in found:
+        if each != MASK:
+            yield each
+            yield unquote(each)
 
 
 def names_secret(name: str) -> bool:

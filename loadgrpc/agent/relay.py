@@ -25,6 +25,7 @@ from loadgrpc.protocol import assignments
 from loadgrpc.protocol.raw import SERVICE
 from loadgrpc.protocol.sources import source_from_proto
 from loadgrpc.protocol.transport import Context
+from loadgrpc.secrets import NOTHING, Redactor
 from loadgrpc.v1 import runner_pb2
 
 SERVICES: Final = (SERVICE,)
@@ -60,7 +61,8 @@ class Relay:
 
     def expect(self, assignment: Assignment, source_id: SourceId, spool: Spool) -> Expected:
         """Lets a new runner report for `assignment`; gives it its token."""
-        source = self._source(source_id, assignment.scenario.name, spool)
+        redactor = Redactor(assignment.secret_values)
+        source = self._source(source_id, assignment.scenario.name, spool, redactor)
         expected = Expected(source, assignment, secrets.token_urlsafe(24))
         self._expected[expected.token] = expected
         return expected
@@ -123,8 +125,10 @@ class Relay:
             reading.cancel()
             source.leave(stream)
 
-    def _source(self, source_id: SourceId, scenario: str, spool: Spool) -> RelayedSource:
-        source = RelayedSource(source_id, scenario, self._broker, spool)
+    def _source(
+        self, source_id: SourceId, scenario: str, spool: Spool, redactor: Redactor = NOTHING
+    ) -> RelayedSource:
+        source = RelayedSource(source_id, scenario, self._broker, spool, redactor)
         self._sources.add(source)
         return source
 

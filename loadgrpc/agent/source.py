@@ -34,8 +34,10 @@ from loadgrpc.protocol.raw import (
     no_source,
     read,
 )
+from loadgrpc.protocol.redacted import redacted
 from loadgrpc.protocol.sources import source_to_proto
 from loadgrpc.protocol.times import seconds_to_proto
+from loadgrpc.secrets import NOTHING, Redactor
 from loadgrpc.v1 import runner_pb2
 
 QUIET_S: Final = 2.0
@@ -47,8 +49,17 @@ _log = logging.getLogger(__name__)
 class RelayedSource:
     """See the module."""
 
-    def __init__(self, source_id: SourceId, scenario: str, broker: Streams, spool: Spool) -> None:
+    def __init__(
+        self,
+        source_id: SourceId,
+        scenario: str,
+        broker: Streams,
+        spool: Spool,
+        redactor: Redactor = NOTHING,
+    ) -> None:
+        """What the redactor looks for is hidden in what the runner says."""
         self.source_id = source_id
+        self._redactor = redactor
         self.heard_s = asyncio.get_running_loop().time()
         """When its runner was last heard from."""
         self.cycle_began: tuple[int, float] | None = None
@@ -138,6 +149,8 @@ class RelayedSource:
         """
         self.heard_s = asyncio.get_running_loop().time()
         request = read(raw)
+        if self._redactor.is_in(raw) and not isinstance(request, Oversized):
+            raw = redacted(request, self._redactor)
         self._check_source(stream, request)
         try:
             if isinstance(request, Oversized):

@@ -261,15 +261,12 @@ def _check_secrets(spec: ScheduleSpec) -> None:
     Raises:
         InvalidRequest: its plan has some.
     """
-    detail = "is a secret, which no schedule can keep: have the test read it where it runs"
-    found = [
-        Violation(f"schedule.plan.parameters[{each.name!r}]", detail)
-        for scenario in spec.plan.scenarios
-        for each in scenario.parameters
-        if each.is_secret
-    ]
-    if found:
-        raise InvalidRequest(found)
+    detail = (
+        "is a secret, or has one in it, which no schedule can keep: have the test read it where it"
+        " runs"
+    )
+    if found := spec.plan.secret_fields:
+        raise InvalidRequest([Violation(f"schedule.plan.{each}", detail) for each in found])
 
 
 def _unknown(name: str) -> NotFound:

@@ -66,7 +66,7 @@ def _each_does(scenario: Scenario) -> list[str]:
     if scenario.think is not None:
         what.append(f"think time {scenario.think}")
     if scenario.parameters:
-        given = (each.shown() for each in scenario.parameters)
+        given = (each.kept() for each in scenario.parameters)
         what.append(f"with {', '.join(f'{each.name}={one_line(each.value)}' for each in given)}")
     return what + _runner(scenario)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import grpc.aio
 
 from loadgrpc.client.calling import called
+from loadgrpc.client.private_way import PrivateWay
 from loadgrpc.model import Campaign, CampaignSpec, Plan, StopMode
 from loadgrpc.protocol import plans, status
 from loadgrpc.protocol.campaigns import campaign_from_proto, campaign_spec_to_proto
@@ -17,11 +18,13 @@ from loadgrpc.v1 import campaign_pb2_grpc
 class CampaignCalls:
     """Runs that depend on each other; `loadgrpc.campaign` puts them together."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, way: PrivateWay) -> None:
+        self._way = way
         self._stub = campaign_pb2_grpc.CampaignServiceStub(channel)
 
     async def start(self, spec: CampaignSpec, *, request_id: str = "") -> Campaign:
         """Starts a campaign. Raises InvalidRequest or AlreadyExists if it cannot."""
+        self._way.check(each.plan for each in spec.steps if each.plan is not None)
         request = pb2.StartCampaignRequest(
             campaign=campaign_spec_to_proto(spec), request_id=request_id
         )
@@ -64,6 +67,7 @@ class CampaignCalls:
 
     async def replace(self, campaign_id: str, step: str, plan: Plan) -> Campaign:
         """Gives a step another plan; an active run of it is stopped first."""
+        self._way.check([plan])
         request = pb2.ReplaceStepRequest(
             campaign_id=campaign_id, step=step, plan=plans.plan_to_proto(plan)
         )

@@ -22,6 +22,7 @@ from loadgrpc.client.credentials import Credentials
 from loadgrpc.client.declared import compared
 from loadgrpc.client.greeting import greet
 from loadgrpc.client.handle import AsyncRunHandle
+from loadgrpc.client.private_way import PrivateWay
 from loadgrpc.client.raw_calls import RawCalls
 from loadgrpc.client.schedules import ScheduleCalls
 from loadgrpc.client.uploading import known_bundle, send_bundle
@@ -90,6 +91,7 @@ class Client:
         endpoint: str,
         connect_timeout_s: float,
         files: TlsFiles | None = None,
+        way: PrivateWay = PrivateWay(),  # noqa: B008 - it cannot be changed
     ) -> None:
         self._channel = channel
         self._files = files
@@ -98,8 +100,9 @@ class Client:
         self._control = control_pb2_grpc.ControlServiceStub(channel)
         self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
         self.raw = RawCalls(self._control)
-        self.schedules = ScheduleCalls(channel)
-        self.campaigns = CampaignCalls(channel)
+        self._way = way
+        self.schedules = ScheduleCalls(channel, way)
+        self.campaigns = CampaignCalls(channel, way)
         self.access = AccessCalls(channel)
 
     @classmethod
@@ -118,7 +121,8 @@ class Client:
         shown = credentials or Credentials.of_environment()
         files = shown.files(endpoint)
         channel = new_channel(endpoint, files, shown.secret)
-        return cls(channel, endpoint, connect_timeout_s, files)
+        way = PrivateWay(endpoint if files is None and shown.exposed(endpoint) else "")
+        return cls(channel, endpoint, connect_timeout_s, files, way)
 
     async def __aenter__(self) -> Self:
         try:
@@ -166,8 +170,10 @@ class Client:
     ) -> Run:
         """Starts a run, or lets it wait for its time or for agents, as the submission says.
 
-        Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot.
+        Raises TooFewAgents, InvalidRequest or AlreadyExists if it cannot; NoTls if the plan has
+        secrets, and the broker is on another machine and without encryption.
         """
+        self._way.check([plan])
         request = submission_to_proto(submission or Submission())
         request.plan.CopyFrom(plans.plan_to_proto(plan))
         request.request_id = request_id

@@ -51,14 +51,19 @@ class Credentials:
         if endpoint.startswith("unix:"):
             return None
         files = self.choice.for_client()
-        host = endpoint.rpartition(":")[0].strip("[]")
         tokens = self.token or self.token_file
-        if files is None and tokens and host not in LOOPBACK and not self.choice.insecure:
+        if files is None and tokens and self.exposed(endpoint):
             raise CertsError(
                 f"there is a token for the broker at {endpoint}, and no certificate of its"
                 " authority: give --tls-ca or --tls-dir; a token is never sent without encryption"
             )
         return files
+
+    def exposed(self, endpoint: str) -> bool:
+        """Whether others could read what is sent there without certificates; not if they may."""
+        host = endpoint.rpartition(":")[0].strip("[]")
+        here = endpoint.startswith("unix:") or host in LOOPBACK
+        return not here and not self.choice.insecure
 
     def secret(self) -> str:
         """The token to show; empty: none.

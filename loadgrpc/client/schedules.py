@@ -7,6 +7,7 @@ from typing import Any
 import grpc.aio
 
 from loadgrpc.client.calling import called
+from loadgrpc.client.private_way import PrivateWay
 from loadgrpc.model import Schedule, ScheduleSpec
 from loadgrpc.protocol.schedules import schedule_from_proto, schedule_spec_to_proto
 from loadgrpc.v1 import schedule_pb2 as pb2
@@ -16,11 +17,13 @@ from loadgrpc.v1 import schedule_pb2_grpc
 class ScheduleCalls:
     """Plans that a broker starts at times of a calendar."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, way: PrivateWay) -> None:
+        self._way = way
         self._stub = schedule_pb2_grpc.ScheduleServiceStub(channel)
 
     async def add(self, spec: ScheduleSpec) -> Schedule:
         """Adds a schedule. Raises InvalidRequest or AlreadyExists if it cannot."""
+        self._way.check([spec.plan])
         request = pb2.AddScheduleRequest(schedule=schedule_spec_to_proto(spec))
         return _schedule(await called(self._stub.AddSchedule, request))
 

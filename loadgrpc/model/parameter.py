@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from loadgrpc.secrets import MASK, masked, names_secret
+from loadgrpc.secrets import MASK, is_withheld, masked, names_secret
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,11 @@ class Parameter:
 
     @property
     def is_withheld(self) -> bool:
-        """Whether it is a secret, and this is what stands for its value."""
-        return self.value == MASK and self.is_secret
+        """Whether it is a secret, or had one in a URL, and this is what stands for it."""
+        return is_withheld(self.value, secret=self.is_secret)
 
     def kept(self) -> Parameter:
-        """It as it may be stored: without a secret."""
-        return replace(self, value=MASK, secret=True) if self.is_secret else self
-
-    def shown(self) -> Parameter:
-        """It as it may be shown: without a secret, and without those in a URL."""
-        return self.kept() if self.is_secret else replace(self, value=masked(self.value))
+        """It as it may be stored and shown: without a secret, and without those in a URL."""
+        if self.is_secret:
+            return replace(self, value=MASK, secret=True)
+        return replace(self, value=masked(self.value))

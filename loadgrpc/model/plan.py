@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 from loadgrpc.model.fed import FedCases
 from loadgrpc.model.load import MAX_AGENT_USERS, LatePolicy, Load, LoadChange, Spacing
@@ -11,6 +13,11 @@ from loadgrpc.model.observer import ObserverChoice
 from loadgrpc.model.parameter import Parameter
 from loadgrpc.model.retry import RetryPolicy
 from loadgrpc.model.wait import Wait
+from loadgrpc.secrets import MASK, is_withheld, kept_variable, masked, names_secret, values_in
+
+LEAST_OF_VARIABLES: Final = 8
+"""Characters of a variable with the name of a secret that is looked for in texts: shorter ones are
+as often words, as in AUTH_MODE=basic."""
 
 
 class RunnerMode(IntEnum):
@@ -42,6 +49,17 @@ class WeightedTest:
     def __str__(self) -> str:
         """As people type it."""
         return self.test if self.weight == 1 else f"{self.test}={self.weight}"
+
+
+class _Place(NamedTuple):
+    """Where a plan may have a secret."""
+
+    field: str
+    what: str
+    """The name of the secret, or where it is."""
+    value: str
+    kept: str
+    """The value as it may be stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +103,15 @@ class Scenario:
     late: LatePolicy = LatePolicy.QUEUE
     max_users: int = 0
     """Users that arrivals may have at a time, on all agents together. 0: as many as needed."""
+
+    def kept(self) -> Scenario:
+        """It as it may be stored: without secrets."""
+        return replace(
+            self,
+            parameters=tuple(each.kept() for each in self.parameters),
+            server_url=masked(self.server_url),
+            test_runner=masked(self.test_runner),
+        )
 
     @property
     def stages(self) -> Load | None:
@@ -184,19 +211,44 @@ class Plan:
     """Of what its scenarios run, for agents that demand them."""
 
     def kept(self) -> Plan:
-        """It as it may be stored: without the values of secret parameters."""
+        """It as it may be stored: without secrets."""
         return replace(
             self,
-            scenarios=tuple(
-                replace(each, parameters=tuple(one.kept() for one in each.parameters))
-                for each in self.scenarios
-            ),
+            scenarios=tuple(each.kept() for each in self.scenarios),
+            title=masked(self.title),
+            env=tuple((name, kept_variable(name, value)) for name, value in self.env),
+            python_deps=tuple(map(masked, self.python_deps)),
         )
 
     @property
+    def secret_fields(self) -> list[str]:
+        """The fields that are secrets, or have one in a URL."""
+        return [each.field for each in self._places() if each.value != each.kept]
+
+    @property
     def withheld(self) -> list[str]:
-        """Secret parameters whose values it does not have, because it was stored meanwhile."""
-        return [one.name for each in self.scenarios for one in each.parameters if one.is_withheld]
+        """The secrets that it does not have any more, because it was stored meanwhile."""
+        return [
+            each.what
+            for each in self._places()
+            if is_withheld(each.value, secret=each.kept == MASK)
+        ]
+
+    def _places(self) -> Iterator[_Place]:
+        """Where secrets may be."""
+        for scenario in self.scenarios:
+            for one in scenario.parameters:
+                field = f"parameters[{one.name!r}]"
+                yield _Place(field, one.name, one.value, one.kept().value)
+            for field, text in (
+                ("server_url", scenario.server_url),
+                ("test_runner", scenario.test_runner),
+            ):
+                yield _Place(field, f"in {field}", text, masked(text))
+        for name, value in self.env:
+            yield _Place(f"env[{name!r}]", name, value, kept_variable(name, value))
+        for at, text in enumerate(self.python_deps):
+            yield _Place(f"python_deps[{at}]", "in python_deps", text, masked(text))
 
     @property
     def is_prepared(self) -> bool:
@@ -303,7 +355,16 @@ class Assignment:
     @property
     def secret_values(self) -> list[str]:
         """What its runner may have, and nobody may see in what the runner says."""
-        return [each.value for each in self.scenario.parameters if each.is_secret]
+        scenario, plan = self.scenario, self.plan
+        given = [(each.value, each.is_secret) for each in scenario.parameters]
+        given += [
+            (value, names_secret(name) and len(value) >= LEAST_OF_VARIABLES)
+            for name, value in plan.env
+        ]
+        others = scenario.server_url, scenario.test_runner, *plan.python_deps
+        texts = [*others, *(value for value, secret in given if not secret)]
+        found = [value for value, secret in given if secret]
+        return found + [each for text in texts for each in values_in(text)]
 
     @property
     def cycles(self) -> tuple[Cycle, ...]:

@@ -15,9 +15,18 @@ from typing import Any, ClassVar, Final
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import ObserverChoice, ObserverEvent, words_of
-from loadgrpc.secrets import masked, shown_address, shown_variable
+from loadgrpc.secrets import (
+    MASK,
+    is_withheld,
+    masked,
+    names_secret,
+    shown_address,
+    shown_variable,
+)
 
 DAY_S: Final = 86_400.0
+WITHHELD: Final = f"is a secret, or has one in it, and {MASK!r} only stands for it"
+"""What is wrong with a plan that was shown or stored, and is asked for again."""
 OURS: Final = ("LOADGRPC_", "LOADS_")
 """Prefixes of the variables set for a runner: those of the shell belong to another run."""
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -279,6 +288,8 @@ class UrlKind(TextKind):
         """See Kind."""
         if "://" not in value:
             yield "", "must be a URL, such as http://127.0.0.1:8000"
+        elif is_withheld(value):
+            yield "", WITHHELD
 
     def __str__(self) -> str:
         return f"a URL of {super().__str__()}"
@@ -302,11 +313,13 @@ class VariablesKind(Kind):
 
     def wrong(self, value: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
         """See Kind. Nothing is said of what values are. Lengths are in `bounds.py`."""
-        for name, _ in value:
+        for name, each in value:
             if not _VARIABLE.fullmatch(name):
                 yield f"[{name!r}]", "is not a name: it needs letters, digits and underscores"
             elif name.startswith(OURS):
                 yield f"[{name!r}]", "is a name that loadgrpc sets by itself"
+            elif is_withheld(each, secret=names_secret(name)):
+                yield f"[{name!r}]", WITHHELD
 
     def shown(self, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         """See Kind."""

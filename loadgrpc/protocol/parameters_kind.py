@@ -42,7 +42,7 @@ class ParametersKind(Kind):
 
     def shown(self, value: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
         """See Kind."""
-        return tuple(each.shown() for each in value)
+        return tuple(each.kept() for each in value)
 
     def __str__(self) -> str:
         return f"at most {self.entries:,} of them"

@@ -50,7 +50,7 @@ def config_of(plan: Plan, scenario: Scenario, agents: int = 1) -> Mapping[str, A
         row.field: getattr(scenario if row in options.OF_SCENARIO else plan, row.name)
         for row in options.ALL.values()
     }
-    given = {each.name: each.shown().value for each in scenario.parameters}
+    given = {each.name: each.kept().value for each in scenario.parameters}
     env = dict(plan.env)
     return MappingProxyType(values | {"agents": agents, "env": env, "parameters": given})
 

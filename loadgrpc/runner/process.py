@@ -133,10 +133,12 @@ class UserProcess:
         Raises: TestNotLoaded: one cannot be loaded, whatever was raised.
         """
         scenario = assignment.scenario
-        conceal(parameters.secrets_of(None, scenario.parameters).values())
+        known = assignment.secret_values
+        conceal(known)
         tests = tuple(_loaded(name, assignment) for name in scenario.all_tests)
         for test in tests:
-            conceal(parameters.secrets_of(test.case_class, scenario.parameters).values())
+            known += parameters.secrets_of(test.case_class, scenario.parameters).values()
+        conceal(known)
         _give_parameters(tests, assignment)
         for test in tests:
             import_used(test.case_class)

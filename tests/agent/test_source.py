@@ -9,6 +9,7 @@ from loadgrpc.agent.runner_stream import RunnerStream
 from loadgrpc.agent.source import RelayedSource
 from loadgrpc.errors import Unavailable
 from loadgrpc.model import SourceId
+from loadgrpc.secrets import Redactor
 from loadgrpc.v1 import runner_pb2
 
 SOURCE = SourceId("r", "a1", "one")
@@ -94,3 +95,45 @@ def test_a_runner_is_asked_to_stop_by_its_agent():
             assert answers[-1].stop.stop_timeout.ToNanoseconds() == 2_500_000_000
 
     asyncio.run(use())
+
+
+SECRET = "hunter2-hunter2"
+
+
+def test_what_a_runner_says_has_no_secrets():
+    """In whatever field a text is: names, messages, states, tables of a batch; the rest stays."""
+    events = [
+        {"hit": {"name": f"GET {SECRET}", "url": f"http://h/{SECRET}", "elapsed": {"seconds": 1}}},
+        {"test_error": {"exception": {"type": "ValueError", "message": f"<{SECRET}>"}}},
+        {"custom_state": {"name": "pays", "details": {SECRET: f"with {SECRET}", "n": "1"}}},
+        {"hit": {"name": "GET /"}},
+    ]
+    batch = {"first_sequence": 1, "count": 4, "events": events}
+    request = runner_pb2.PublishEventsRequest(batch=batch)
+    expected = runner_pb2.PublishEventsRequest.FromString(request.SerializeToString())
+    said = []
+
+    async def use():
+        source = RelayedSource(SOURCE, "", None, None, Redactor([SECRET]))
+        stream = RunnerStream()
+        source._streams.add(stream)
+
+        async def note(_, raw, parsed):
+            said.append((raw, parsed))
+
+        source._said = note
+        await source.take(stream, request.SerializeToString())
+        raw = runner_pb2.PublishEventsRequest(batch={"first_sequence": 5, "count": 0})
+        await source.take(stream, raw.SerializeToString())
+
+    asyncio.run(use())
+    (raw, parsed), (unchanged, _) = said
+    assert SECRET.encode() not in raw
+    assert runner_pb2.PublishEventsRequest.FromString(raw) == parsed
+    found = parsed.batch.events
+    assert (found[0].hit.name, found[0].hit.url) == ("GET ***", "http://h/***")
+    assert found[1].test_error.exception.message == "<***>"
+    assert dict(found[2].custom_state.details) == {"***": "with ***", "n": "1"}
+    assert found[3] == expected.batch.events[3]
+    assert parsed.batch.first_sequence == 1
+    assert unchanged == b"\x1a\x04\x08\x05\x18\x00" or SECRET.encode() not in unchanged

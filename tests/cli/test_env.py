@@ -8,7 +8,7 @@ import pytest
 
 from loadgrpc.errors import InvalidRequest
 from loadgrpc.model import Plan
-from loadgrpc.protocol.plans import plan_from_proto, shown_plan
+from loadgrpc.protocol.plans import kept_plan, plan_from_proto, shown_plan
 from loadgrpc.testing import plan_of
 from loadgrpc.v1 import run_pb2
 
@@ -99,3 +99,37 @@ def test_a_configuration_may_have_them(invoke, tmp_path, monkeypatch):
     assert code == 0, err
     assert "A, KEY" in out
     assert SECRET not in out
+
+
+def test_what_is_stored_has_no_secrets():
+    """Variables with the name of one, and what is in a URL; what was shown is not a plan again."""
+    url = f"http://ann:{SECRET}@h/?token={SECRET}"
+    plan = plan_of(
+        test=TEST,
+        env=(
+            ("API_TOKEN", SECRET),
+            ("BUILD", "1f2e3d4c5b6a79881f2e"),
+            ("DB", f"pg://a:{SECRET}@h/"),
+        ),
+        server_url=url,
+        title=f"against {url}",
+        python_deps=(f"shop @ git+https://{SECRET}@host/shop.git",),
+    )
+    kept = plan.kept()
+    assert SECRET not in str(kept_plan(plan))
+    assert dict(kept.env)["BUILD"] == "1f2e3d4c5b6a79881f2e"
+    fields = ["server_url", "env['API_TOKEN']", "env['DB']", "python_deps[0]"]
+    assert plan.secret_fields == fields
+    assert (plan.withheld, kept.secret_fields) == ([], [])
+    assert kept.withheld == ["in server_url", "API_TOKEN", "DB", "in python_deps"]
+    for wrong, field in (
+        ({"server_url": kept.scenarios[0].server_url}, "plan.server_url"),
+        ({"env": {"API_TOKEN": "***"}}, "plan.env['API_TOKEN']"),
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            plan_from_proto(run_pb2.RunSpec(test="a.B.c", **wrong))
+        (violation,) = caught.value.violations
+        assert violation.field == field
+        assert (
+            violation.description == "is a secret, or has one in it, and '***' only stands for it"
+        )

@@ -1,6 +1,7 @@
 """Schedules and campaigns over the wire: a broker in the test's process, and nobody to run them."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ from loadgrpc.model import (
 from loadgrpc.testing import plan_of, running_cluster
 from loadgrpc.v1 import campaign_pb2
 
-PLAN = plan_of(test="a.B.c", iterations=(1,), env=(("API_TOKEN", "hunter2hunter2"),))
+PLAN = plan_of(test="a.B.c", iterations=(1,), env=(("BUILD", "1f2e3d4c5b6a79881f2e3d4c5b6a7988"),))
 
 
 def with_client(use, store=":memory:"):
@@ -50,10 +51,18 @@ def test_schedules():
     async def use(client):
         calls = client.schedules
         added = await calls.add(schedule(overlap=Overlap.QUEUE))
-        assert dict(added.spec.plan.env) == {"API_TOKEN": "***"}
+        assert dict(added.spec.plan.env) == {"BUILD": "***"}
         assert added.spec.overlap is Overlap.QUEUE
         with pytest.raises(AlreadyExists):
             await calls.add(schedule(cron="@daily"))
+        secret = replace(PLAN, env=(("API_TOKEN", "hunter2hunter2"),))
+        with pytest.raises(InvalidRequest, match=r"plan\.env\['API_TOKEN'\]: is a secret, or has"):
+            await calls.add(schedule("s", plan=secret))
+        host = plan_of(test="a.B.c", server_url="http://ann:hunter2@h/")
+        with pytest.raises(
+            InvalidRequest, match=r"schedule\.plan\.server_url: is a secret, or has"
+        ):
+            await calls.add(schedule("s", plan=host))
         with pytest.raises(InvalidRequest, match=r"schedule\.plan\.test.*package\.module"):
             await calls.add(schedule("m", plan=plan_of(test="x")))
         with pytest.raises(InvalidRequest, match=r"schedule\.name"):
@@ -97,7 +106,7 @@ def test_campaigns():
         )
         first = await calls.start(spec, request_id="q")
         assert (await calls.start(spec, request_id="q")).campaign_id == first.campaign_id
-        assert dict(first.spec.steps[0].plan.env) == {"API_TOKEN": "***"}
+        assert dict(first.spec.steps[0].plan.env) == {"BUILD": "***"}
         unknown = compose.notify(ObserverChoice(name="irk"))
         with pytest.raises(InvalidRequest, match=r"campaign\.steps\[1\]\.observer\.name.*irk"):
             await calls.start(compose.of(compose.chain(compose.run(PLAN), unknown)))

@@ -259,7 +259,7 @@ some_plans = st.builds(
 
 def without_secrets(plan):
     """What of a plan comes out of a run and a summary: they are for showing."""
-    shown = [tuple(one.shown() for one in each.parameters) for each in plan.scenarios]
+    shown = [tuple(one.kept() for one in each.parameters) for each in plan.scenarios]
     scenarios = zip(plan.scenarios, shown, strict=True)
     return replace(plan, scenarios=tuple(replace(each, parameters=ps) for each, ps in scenarios))
 
