@@ -69,9 +69,11 @@ def _sentence(run: Run, change: Change, event: ObserverEvent, summary: Summary |
         case ObserverEvent.START | ObserverEvent.BEFORE_START:
             plan = run.plan
             agents = f"{plan.agents} agent{'' if plan.agents == 1 else 's'}"
-            users = ":".join(map(str, plan.users))
+            users = ":".join(map(str, plan.closed_users))
+            load = [f"{users} user{'' if users == '1' else 's'}"] * bool(users)
+            load += ["arrivals"] * plan.has_arrivals
             how = "began" if event is ObserverEvent.START else "is about to start"
-            return f"{label} {how}, with {users} user{'' if users == '1' else 's'} on {agents}"
+            return f"{label} {how}, with {' and '.join(load)} on {agents}"
         case ObserverEvent.AGENT_LOST:
             return f"{label} lost agent {change.agent_id}: {reason}".removesuffix(": ")
     if summary is not None:

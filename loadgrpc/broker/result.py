@@ -17,7 +17,7 @@ from loadgrpc.broker.judgement import PlannedWork
 from loadgrpc.broker.part import Key, Part
 from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.setbacks import lost_parts, not_loaded
-from loadgrpc.broker.share import TimeSpan
+from loadgrpc.broker.share import Share, TimeSpan
 from loadgrpc.model import AssignmentState, RunState, TestOutcome, UserFixture
 from loadgrpc.stats.hits import HitStats
 from loadgrpc.stats.planned_times import PlannedTimes
@@ -182,7 +182,9 @@ class RunResult:
         return "no user was free until the end of the stop timeout"
 
     def _users_of(self, scenario: model.Scenario, cycle: int) -> int:
-        """Users that a scenario has in a cycle, on all agents together."""
+        """Users that the plan asks for in a cycle, on all agents together: arrivals, for none."""
+        if scenario.is_open:
+            return 0
         return sum(
             part.scenario.users[cycle - 1]
             for part in self._run.parts.values()
@@ -256,7 +258,7 @@ class RunResult:
             reason=part.reason,
             load_error=part.load_error,
             generator=share.generator.figures(self._run.ahead_ns.get(part.agent_id, 0)),
-            users=_most_users(parts),
+            users=_most_users(parts, share),
             end_time_ns=max(ends_ns) if len(ends_ns) == len(parts) else None,
             clock_ahead_ns=self._run.ahead_ns.get(part.agent_id),
             all_users=_users(mine),
@@ -353,10 +355,15 @@ def _users(done: Iterable[Done]) -> model.UserFigures:
     return model.UserFigures.total(each.users for each in done)
 
 
-def _most_users(parts: list[Part]) -> int:
-    """The users that the parts of an agent run in the cycle with most of them."""
-    users = [(part.users,) if part.wanted else part.scenario.users for part in parts]
-    return max(sum(row) for row in itertools.zip_longest(*users, fillvalue=0))
+def _most_users(parts: list[Part], share: Share) -> int:
+    """The users that the parts of an agent run in the cycle with most of them.
+
+    Of arrivals, those that they have had: what they might have is only a bound.
+    """
+    closed = [part for part in parts if not part.scenario.is_open]
+    users = [(part.users,) if part.wanted else part.scenario.users for part in closed]
+    planned = max(map(sum, itertools.zip_longest(*users, fillvalue=0)), default=0)
+    return planned + sum(had for had, _ in share.pools.values())
 
 
 def _failed(iterations: model.IterationFigures) -> str:

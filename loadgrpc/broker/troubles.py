@@ -74,9 +74,9 @@ def _lost(run: ActiveRun, roster: Roster) -> Iterator[Trouble]:
             since_ns = min(part.end_time_ns or 0 for part in parts)
             at = f" at {utc(since_ns)}" if since_ns else ""
             who = (
-                f"{_users(parts)} of agent {agent_id} were lost"  # their runner, and not the agent
+                f"{_load_of(parts)} of agent {agent_id} were lost"  # their runner, not the agent
                 if agent_id in roster
-                else f"agent {agent_id} ({_users(parts)}) was lost"
+                else f"agent {agent_id} ({_load_of(parts)}) was lost"
             )
             yield Trouble(
                 kind=TroubleKind.AGENT_LOST,
@@ -99,7 +99,7 @@ def _unreachable(run: ActiveRun, roster: Roster, now: AsOf) -> Iterator[Trouble]
         yield Trouble(
             kind=TroubleKind.AGENT_UNREACHABLE,
             agent_id=agent_id,
-            message=f"agent {agent_id} ({_users(parts)}) is unreachable, not heard from for "
+            message=f"agent {agent_id} ({_load_of(parts)}) is unreachable, not heard from for "
             f"{_seconds(silent_ns)}: if it does not come back it is lost in {_seconds(left_ns)}",
             since_ns=now.wall_ns - silent_ns,
             until_ns=now.wall_ns + left_ns,
@@ -178,9 +178,13 @@ def _should_report(run: ActiveRun, part: Part, source: Source) -> bool:
     return not source.barrier or source.ready_for <= run.cycle
 
 
-def _users(parts: list[Part]) -> str:
-    users = sum(part.users for part in parts)
-    return f"{users} user{'' if users == 1 else 's'}"
+def _load_of(parts: list[Part]) -> str:
+    """Their users, and whether they have arrivals: nobody knows how many users those need."""
+    users = sum(part.users for part in parts if not part.scenario.is_open)
+    told = [f"{users} user{'' if users == 1 else 's'}"] * any(
+        not part.scenario.is_open for part in parts
+    )
+    return " and ".join([*told, *["arrivals"] * any(part.scenario.is_open for part in parts)])
 
 
 def _seconds(ns: int) -> str:

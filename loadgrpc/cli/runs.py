@@ -180,7 +180,7 @@ def troubled(runs: list[Run]) -> list[Line]:
 
 def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
     """Runs as rows: which, how it stands, since when, and what."""
-    from loadgrpc.cli.figures import ago, duration  # noqa: PLC0415
+    from loadgrpc.cli.figures import NONE, ago, duration  # noqa: PLC0415
     from loadgrpc.cli.table import text_table  # noqa: PLC0415
     from loadgrpc.text import one_line  # noqa: PLC0415
 
@@ -195,7 +195,7 @@ def table(runs: list[Run], *, now_ns: int, width: int) -> list[Line]:
                 judged(run),
                 ago(now_ns - run.create_time_ns),
                 duration(max((run.end_time_ns or now_ns) - start_ns, 0)),
-                ":".join(map(str, run.plan.users)),
+                NONE if run.plan.has_arrivals else ":".join(map(str, run.plan.users)),
                 str(run.plan.agents),
                 one_line(run.plan.label),
             ]

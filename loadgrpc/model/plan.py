@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from loadgrpc.model.fed import FedCases
@@ -274,6 +275,17 @@ class Plan:
             sum(each.users[at] for each in self.scenarios if at < len(each.users))
             for at in range(self.cycles)
         )
+
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether some scenario has arrivals, who have as many users as they need."""
+        return any(each.is_open for each in self.scenarios)
+
+    @property
+    def closed_users(self) -> tuple[int, ...]:
+        """Users of each cycle, of all scenarios together that have no arrivals."""
+        closed = [each.users for each in self.scenarios if not each.is_open]
+        return tuple(map(sum, zip_longest(*closed, fillvalue=0)))
 
     @property
     def total_iterations(self) -> int:

@@ -229,7 +229,7 @@ class AgentFigures:
     load_error: ExceptionInfo | None = None
     generator: GeneratorFigures | None = None
     users: int = 0
-    """The users it was to live: those of its largest cycle."""
+    """The users it was to live: those of its largest cycle; of arrivals, those that they had."""
     end_time_ns: int | None = None
     """When its part ended, or it was last heard from (wall clock); None: it goes on."""
     clock_ahead_ns: int | None = None

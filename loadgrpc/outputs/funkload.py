@@ -107,9 +107,11 @@ def head(summary: Summary, path: str) -> Iterator[str]:
 
 
 def _users(summary: Summary) -> tuple[int, ...]:
-    """The users of each cycle, of all agents together."""
-    times = 1 if summary.plan.split else summary.plan.agents
-    return tuple(users * times for users in summary.plan.users)
+    """The users of each cycle, of all agents together; of arrivals, those that they had."""
+    plan, had = summary.plan, summary.planned.users if summary.planned else 0
+    times = 1 if plan.split else plan.agents
+    closed = plan.closed_users or (0,) * plan.cycles
+    return tuple(users * times + had for users in closed)
 
 
 class Bench:

@@ -19,6 +19,7 @@ from loadgrpc.model import (
     Summary,
     Verdict,
 )
+from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import plan_of
 
 START, END, LOST, *_ = ObserverEvent
@@ -74,6 +75,13 @@ def test_an_end_that_is_none_to_be_proud_of(verdict, state, words):
     assert notice.bad
 
 
+def of_arrivals(run):
+    """The same, with a load of arrivals."""
+    (scenario,) = run.plan.scenarios
+    scenario = replace(scenario, users=(10_000,), iterations=(), load=stages("20/s for 1m"))
+    return replace(run, plan=replace(run.plan, scenarios=(replace(scenario, duration_s=60.0),)))
+
+
 def test_the_start_and_a_loss():
     """A run that goes on can be attached to; it has no verdict."""
     begun = replace(OVER, state=RunState.RUNNING)
@@ -83,6 +91,8 @@ def test_the_start_and_a_loss():
         "loadgrpc attach r-1 -b h:1"
     )
     assert (notice.exit_code, dict(notice.summary)) == (None, {})
+    text = notice_of(of_arrivals(RUN), begun, START, None, "").text
+    assert text.startswith("nightly: web.TestShop.test_buy began, with arrivals on 2 agents")
     loss = replace(
         begun,
         kind=ChangeKind.AGENT,

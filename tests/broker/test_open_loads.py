@@ -61,7 +61,7 @@ def test_the_share_of_a_lost_agent_is_counted_as_not_started(at_desk):
         other.ready(1)
         await desk.settled()
         desk.clock.advance(2)
-        await report(desk, first, second(desk, 10, 9, waiting=1))
+        await report(desk, first, second(desk, 10, 9, waiting=1, pool=(0, 3, 50)))
         desk.clock.advance(8)
         await report(desk, other, second(desk, 50, 50))
         desk.clock.advance(61)
@@ -74,6 +74,7 @@ def test_the_share_of_a_lost_agent_is_counted_as_not_started(at_desk):
 
         assert (iterations.planned, iterations.started, iterations.dropped) == (100, 59, 0)
         assert iterations.not_yet == 41
+        assert [agent.users for agent in summary.agents] == [3, 0]
         assert [count for _, count in planned.not_started] == [41]
         assert planned.not_started[0][0].startswith("agent a1 was lost: not heard from")
         assert summary.verdict.exit_code == 3

@@ -26,6 +26,7 @@ from loadgrpc.model import (
     TroubleKind,
     Verdict,
 )
+from loadgrpc.stats.load_text import stages
 from loadgrpc.testing import plan_of
 
 NS = 1_000_000_000
@@ -118,6 +119,15 @@ def test_runs_look_as_they_did(run, snapshot):
     over = replace(run, run_id="other", state=RunState.FAILED, end_time_ns=START_NS + 5 * NS)
     found = table([run, over], now_ns=START_NS + 61 * NS, width=120)
     snapshot("runs", "".join(f"{line.text}\n" for line in found))
+
+
+def test_users_of_arrivals_are_not_told(run):
+    """They may have ten thousand, and have as many as they need."""
+    (scenario,) = run.plan.scenarios
+    load = stages("20/s for 1m")
+    scenario = replace(scenario, users=(10_000,), iterations=(), load=load, duration_s=60.0)
+    of = replace(run, plan=replace(run.plan, scenarios=(scenario,)))
+    assert "10000" not in table([of], now_ns=START_NS, width=200)[1].text
 
 
 VERDICTS = {

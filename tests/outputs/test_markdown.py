@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from loadgrpc.cli import github
-from loadgrpc.model import NameFigures, ThresholdOutcome, ThresholdResult, Verdict
+from loadgrpc.model import NameFigures, PlannedFigures, ThresholdOutcome, ThresholdResult, Verdict
 from loadgrpc.outputs.markdown import MAX_CHARS, Markdown, markdown
+from loadgrpc.stats.load_text import stages
 
 FAILED = ThresholdResult(
     text="p95(response) < 300ms",
@@ -51,6 +52,16 @@ def test_the_page_says_what_failed_first(judged, script, tmp_path):
     assert "| 10 | 5.0 | 3 (30%) | 3 ms | 9 ms | 12 ms | 10 | 2 | 1 | 2 |" in lines
     assert "| 2 | AssertionError: 500 != 200 | example.TestWebSite.test\\_es |" in lines
     assert "| GET /a | 8 | 4.0 | 2 (25%) | 2 ms | 6 ms | 8 ms |" in lines
+
+
+def test_users_of_arrivals_are_those_that_they_had(summary):
+    """And not those that they might have had."""
+    (scenario,) = summary.plan.scenarios
+    load = stages("20/s for 1m")
+    scenario = replace(scenario, users=(10_000,), iterations=(), load=load, duration_s=60.0)
+    plan = replace(summary.plan, scenarios=(scenario,))
+    page = markdown(replace(summary, plan=plan, planned=PlannedFigures(users=7)))
+    assert "| 10 | 2 | 1 | 7 |" in page
 
 
 def test_text_of_others_is_no_markup(summary):

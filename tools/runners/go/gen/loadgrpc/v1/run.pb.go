@@ -5007,7 +5007,7 @@ type CycleFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The cycle, from 1.
 	Cycle uint32 `protobuf:"varint,1,opt,name=cycle,proto3" json:"cycle,omitempty"`
-	// Users that the plan asks for in it, of all scenarios and agents together.
+	// Users that the plan asks for in it, of all scenarios and agents together: arrivals, for none.
 	Users uint32 `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
 	// From the start of its first hit or iteration to the end of its last one.
 	Duration *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
@@ -6363,7 +6363,7 @@ type AgentFigures struct {
 	LoadError *ExceptionInfo `protobuf:"bytes,7,opt,name=load_error,json=loadError,proto3" json:"load_error,omitempty"`
 	// Whether its processes kept up with the load. Absent: none of them reported this.
 	Generator *GeneratorFigures `protobuf:"bytes,8,opt,name=generator,proto3" json:"generator,omitempty"`
-	// The users assigned to it in its largest cycle.
+	// The users assigned to it in its largest cycle; of arrivals, those that they had at the end.
 	Users uint32 `protobuf:"varint,9,opt,name=users,proto3" json:"users,omitempty"`
 	// When its part ended; for an agent that was lost, when it was last heard from. Absent: its
 	// part is not over.
