@@ -208,13 +208,16 @@ class Part:
         """The figures of its iterations that came, and of its arrivals as they were reported.
 
         What was planned is all of its plan, or, if the run was `stopped` or it has come to its own
-        end, what its runners say that was planned until then.
+        end, what its runners say that was planned until then. What started without a report, as of
+        a runner that was killed within a second, was planned, too.
         """
         whole = not self.state.final or self.state is AssignmentState.LOST
         total = arrivals.planned
         if whole and not stopped:
             total = max(total, self.all_arrivals)
         started = max(came.started, arrivals.started)
+        if whole:
+            total = max(total, started + arrivals.dropped)
         return replace(
             came,
             started=started,

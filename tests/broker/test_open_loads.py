@@ -6,7 +6,7 @@ import pytest
 
 from loadgrpc.broker import load_orders
 from loadgrpc.errors import InvalidRequest
-from loadgrpc.model import LoadChangeKind, LoadOrder, LoadUnit
+from loadgrpc.model import AssignmentState, LoadChangeKind, LoadOrder, LoadUnit, StopMode
 from loadgrpc.protocol.answers import LoadChanged
 from loadgrpc.protocol.fleet import ChangeLevel
 from loadgrpc.protocol.plans import plan_from_proto
@@ -78,6 +78,34 @@ def test_the_share_of_a_lost_agent_is_counted_as_not_started(at_desk):
         assert [count for _, count in planned.not_started] == [41]
         assert planned.not_started[0][0].startswith("agent a1 was lost: not heard from")
         assert summary.verdict.exit_code == 3
+
+    at_desk(use)
+
+
+def test_what_started_without_a_report_was_planned(at_desk):
+    """An agent is killed in a run that is being stopped: nobody says what its last second had."""
+
+    async def use(desk):
+        run = await desk.start("a1", **open_load())
+        runner = await desk.runner(run)
+        runner.ready(1)
+        await desk.settled()
+        desk.clock.advance(2)
+        await report(desk, runner, second(desk, 10, 9, dropped=1))
+        last = second(desk, 0, 6)
+        del last.events[0]
+        await report(desk, runner, last)
+        await desk.broker.stop_run(run.run_id, StopMode.GRACEFUL)
+        desk.clock.advance(61)
+        desk.broker.end_leases()
+        await desk.settled()
+        summary = await desk.broker.get_summary(run.run_id)
+        of = summary.iterations
+
+        assert summary.agents[0].state is AssignmentState.LOST
+        assert (of.started, of.dropped) == (15, 1)
+        assert of.planned == of.started + of.dropped + of.not_yet
+        assert "more than planned" not in summary.verdict.reason
 
     at_desk(use)
 
