@@ -22,6 +22,7 @@ from loadgrpc.errors import LoadgrpcError, StoreUnavailable
 from loadgrpc.model import Audited
 from loadgrpc.protocol.required import page_number
 from loadgrpc.protocol.transport import Context
+from loadgrpc.secrets import masked
 from loadgrpc.store import Store, StoreError
 
 MAX_AUDITED: Final = 100_000
@@ -133,7 +134,7 @@ class Audit:
                 address=address,
                 did=did,
                 what=what,
-                detail=detail[:MAX_AUDIT_DETAIL],
+                detail=masked(detail)[:MAX_AUDIT_DETAIL],
             )
         )
 

@@ -35,6 +35,7 @@ from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.submissions import submission_from_proto
 from loadgrpc.protocol.summary import summary_to_proto
 from loadgrpc.protocol.transport import Context
+from loadgrpc.secrets import masked
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
 
 _log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class ControlService(control_pb2_grpc.ControlServiceServicer):
         self, request: control_pb2.AddNoteRequest, context: Context
     ) -> control_pb2.AddNoteResponse:
         """See control.proto."""
-        text = " ".join(required(request, "text").split())
+        text = masked(" ".join(required(request, "text").split()))
         run = await self._live(await self._changed(request))
         if run is None or run.run.state.final:
             raise InvalidRequest([Violation("run_id", "is of a run that is over")])

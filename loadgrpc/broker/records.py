@@ -35,6 +35,7 @@ from loadgrpc.model import (
 from loadgrpc.protocol import plans
 from loadgrpc.protocol.shrinking import shrink
 from loadgrpc.protocol.summary import summary_to_proto
+from loadgrpc.secrets import masked
 from loadgrpc.store import AttemptRecord, ChangeRecord, RunRecord
 from loadgrpc.v1 import run_pb2
 
@@ -73,7 +74,7 @@ def record_of(active: ActiveRun) -> RunRecord:
         queue_time_ns=run.queue_time_ns,
         expire_time_ns=run.expire_time_ns,
         owner=run.plan.user_id,
-        title=run.plan.title,
+        title=masked(run.plan.title),
         labels=run.plan.labels,
     )
 

@@ -33,6 +33,7 @@ from loadgrpc.protocol.times import (
     timestamp_from_proto,
     timestamp_to_proto,
 )
+from loadgrpc.secrets import masked
 from loadgrpc.v1 import campaign_pb2, run_pb2
 
 _OBSERVERS: Final = ALL["observers"]
@@ -102,7 +103,7 @@ def checked_campaign_spec(message: campaign_pb2.CampaignSpec) -> model.CampaignS
     """What is asked for, from a message that was checked."""
     return model.CampaignSpec(
         steps=tuple(map(_step, message.steps)),
-        title=message.title,
+        title=masked(message.title),
         start_timeout_s=seconds_from_proto(message.start_timeout)
         if message.HasField("start_timeout")
         else STEP_TIMEOUT_S,
