@@ -39,6 +39,7 @@ from loadgrpc.agent.process import RunnerProcess
 from loadgrpc.agent.workplace import Workplace
 from loadgrpc.bundle import archive
 from loadgrpc.model import StopMode
+from loadgrpc.secrets import Redactor, masked, values_in
 
 MAX_SETS: Final = 10
 """Sets of packages that are kept; the one that was used longest ago goes first."""
@@ -136,7 +137,7 @@ class Packages:
             *(sys.executable, "-P", "-m", "pip", "install"),
             *("--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"),
             *("--constraint", str(constraints), "--target", str(making / "target")),
-            *("--", *requirements),
+            *await asyncio.to_thread(_asked_for, requirements, making),
         ]
         _log.info("run %s: pip installs %s", run_id, ", ".join(requirements))
         variables = {
@@ -147,7 +148,8 @@ class Packages:
             "TMPDIR": str(making),
         }
         await asyncio.to_thread(self._workplace.give, making)
-        process = self._start_process(command, variables, cwd=base)
+        redactor = Redactor(each for one in requirements for each in values_in(one))
+        process = self._start_process(command, variables, cwd=base, redactor=redactor)
         waiting = asyncio.create_task(process.wait())
         try:
             ended = await asyncio.shield(waiting)
@@ -195,7 +197,22 @@ def why_failed(requirements: Sequence[str], status: int, printed: str) -> str:
     if any("No module named pip" in line for line in lines):
         return f"there is no pip for {sys.executable}: install it for the agent's Python"
     shown = lines[:SHOWN_LINES] + (["…"] if len(lines) > SHOWN_LINES else [])
-    return "\n".join([f"pip could not install {', '.join(requirements)} (status {status})", *shown])
+    what = masked(", ".join(requirements))
+    return "\n".join([f"pip could not install {what} (status {status})", *shown])
+
+
+def _asked_for(requirements: Sequence[str], making: Path) -> list[str]:
+    """The arguments of pip that say what to install; those with a secret in them are in a file.
+
+    Everybody on the machine can read a command line.
+    """
+    secret = [each for each in requirements if masked(each) != each]
+    if not secret:
+        return ["--", *requirements]
+    file = making / "requirements.txt"
+    private.write(file, "".join(f"{each}\n" for each in secret).encode())
+    others = [each for each in requirements if each not in secret]
+    return ["--requirement", str(file), "--", *others]
 
 
 def key_of(requirements: Sequence[str], base: Path) -> str:

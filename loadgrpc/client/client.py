@@ -99,7 +99,7 @@ class Client:
         self._connect_timeout_s = connect_timeout_s
         self._control = control_pb2_grpc.ControlServiceStub(channel)
         self._runner = runner_pb2_grpc.RunnerServiceStub(channel)
-        self.raw = RawCalls(self._control)
+        self.raw = RawCalls(self._control, way)
         self._way = way
         self.schedules = ScheduleCalls(channel, way)
         self.campaigns = CampaignCalls(channel, way)

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 import grpc.aio
 
 from loadgrpc.client.calling import called
-from loadgrpc.protocol import status
+from loadgrpc.client.private_way import PrivateWay
+from loadgrpc.protocol import plans, status
 from loadgrpc.v1 import control_pb2, control_pb2_grpc
+
+_WITH_PLAN: Final = (control_pb2.StartRunRequest, control_pb2.CheckPlanRequest)
 
 
 class RawCalls:
     """See the module. Every method raises errors of `loadgrpc.errors`, as those of `Client`."""
 
-    def __init__(self, control: control_pb2_grpc.ControlServiceStub) -> None:
+    def __init__(self, control: control_pb2_grpc.ControlServiceStub, way: PrivateWay) -> None:
         self._control = control
+        self._way = way
 
     async def call(self, name: str, request: Any) -> Any:
         """The answer to a request; `name` is that of the method, such as `GetRun`."""
+        if self._way.exposed and isinstance(request, _WITH_PLAN):
+            self._way.check([plans.plan_from_proto(request.plan)])
         return await called(getattr(self._control, name), request)
 
     async def timeline(

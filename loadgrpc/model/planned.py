@@ -25,9 +25,12 @@ def plan_of(**options: Any) -> Plan:
 
         plan_of(test="web.py::TestShop.test_buy", users=10, agents=2, parameters={"product": 9})
 
+    `secrets` maps names to texts that only the test gets: `self.secret(NAME)`.
+
     Raises:
         TypeError: there is no such option.
     """
+    secrets: Mapping[str, str] = options.pop("secrets", {})
     if "duration" in options:
         options["duration_s"] = options.pop("duration")
     if unknown := [name for name in options if name not in _OF_PLAN | _OF_SCENARIO]:
@@ -44,6 +47,10 @@ def plan_of(**options: Any) -> Plan:
             values = sorted((each, text_of(value)) for each, value in given.items())
             made: Any = [Parameter(*each) for each in values] if name == "parameters" else values
             options[name] = tuple(made)
+    if secrets:
+        given = {each.name: each for each in options.get("parameters", ())}
+        given |= {name: Parameter(name, text, secret=True) for name, text in secrets.items()}
+        options["parameters"] = tuple(given[name] for name in sorted(given))
     rest = {name: value for name, value in options.items() if name in _OF_PLAN}
     load = {name: value for name, value in options.items() if name not in _OF_PLAN}
     return Plan(**{"scenarios": (Scenario(**load),), **rest})

@@ -64,6 +64,10 @@ _trace_of: Any = BaseException.__dict__["__traceback__"].__get__
 _members_of: Any = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
+_LOOKED_AT: Final = 8
+"""How many times what is kept of a message is looked at for secrets."""
+
+
 def exception_info(error: BaseException) -> ExceptionInfo:
     """An exception as type, message and traceback, without frames outside of test code."""
     global _characters  # noqa: PLW0603 - of the cache beside it
@@ -95,9 +99,12 @@ def is_a(error: BaseException, *names: str) -> bool:
 
 
 def message(error: BaseException) -> str:
-    """What an exception says, without addresses, in at most MESSAGE_BYTES."""
+    """What an exception says, without addresses and secrets, in at most MESSAGE_BYTES.
+
+    A secret is hidden before the text is cut: half of one would not be recognised.
+    """
     try:
-        return without_addresses(bounded(str(error), MESSAGE_BYTES))
+        return _kept(without_addresses(str(error)[: _LOOKED_AT * MESSAGE_BYTES]))
     except BaseException as mute:  # __str__ is somebody else's code
         if _is_end(mute):
             raise
@@ -118,7 +125,12 @@ def traceback_text(error: BaseException) -> str:
             raise
     if not text:
         text = "".join(_simply_formatted(error))
-    return without_middle(without_addresses(text), TRACEBACK_BYTES)
+    return without_middle(masked(without_addresses(text)), TRACEBACK_BYTES)
+
+
+def _kept(text: str) -> str:
+    """What is kept of a text, without secrets."""
+    return bounded(masked(text[: _LOOKED_AT * MESSAGE_BYTES]), MESSAGE_BYTES)
 
 
 def visible_frames(error: BaseException) -> list[traceback.FrameSummary]:
@@ -138,8 +150,8 @@ def without_addresses(text: str) -> str:
 def _info(error: BaseException) -> ExceptionInfo:
     return ExceptionInfo(
         type=type_name(error),
-        message=masked(message(error)),
-        traceback=masked(traceback_text(error)),
+        message=message(error),
+        traceback=traceback_text(error),
     )
 
 
@@ -172,7 +184,7 @@ def _formatted(error: BaseException) -> Iterator[str]:
         each: Any = pending.pop()
         each.stack[:] = [frame for frame in each.stack if _visible(frame.filename)]
         if isinstance(getattr(each, "_str", None), str):
-            each._str = bounded(each._str, MESSAGE_BYTES)  # noqa: SLF001 - or it is copied about
+            each._str = _kept(each._str)  # noqa: SLF001 - or it is copied about
         if isinstance(each.__notes__, Iterable):
             each.__notes__ = [_note(note) for note in islice(each.__notes__, _MAX_NOTES)]
         elif each.__notes__ is not None:
@@ -260,7 +272,7 @@ def _notes_text(notes: object) -> str:
 
 def _note(note: object) -> str:
     try:
-        return bounded(str(note), MESSAGE_BYTES)
+        return _kept(str(note))
     except Exception:  # noqa: BLE001 - __str__ is somebody else's code
         return "<note whose str() failed>"
 

@@ -100,7 +100,7 @@ class FakePip:
         self.commands = []
         self.folders = []
 
-    def __call__(self, command, _variables, *, cwd):
+    def __call__(self, command, _variables, *, cwd, redactor):
         """See RunnerProcess.of."""
         self.commands.append(command)
         self.folders.append(cwd)
@@ -312,6 +312,24 @@ def test_what_pip_says_is_the_reason(place):
     said = str(caught.value).splitlines()
     assert said[0] == "pip could not install a, b (status 1)"
     assert said[1:] == [*(f"line {number}" for number in range(20)), "…"]
+
+
+def test_a_secret_in_a_requirement_is_on_no_command_line(place):
+    """Pip reads it from a file; it is in no reason either."""
+    pip = FakePip("no such project")
+    here = place(pip=pip)
+
+    async def main():
+        deps = ("a", "shop @ git+https://hunter2-token@host/shop.git")
+        async with here.of_run(python_deps=deps):
+            pass
+
+    with pytest.raises(NotPrepared, match=r"could not install a, shop @ git\+https://\*\*\*@host"):
+        asyncio.run(main())
+    (command,) = pip.commands
+    assert "hunter2" not in " ".join(command)
+    assert command[-4:][::2] == ["--requirement", "--"]
+    assert command[-1] == "a"
 
 
 def test_there_may_be_no_pip(place):

@@ -11,7 +11,9 @@ from loadgrpc.client.credentials import Credentials
 from loadgrpc.client.private_way import PrivateWay
 from loadgrpc.errors import NoTls
 from loadgrpc.model import Parameter, ScheduleSpec
+from loadgrpc.protocol import plans
 from loadgrpc.testing import plan_of
+from loadgrpc.v1.control_pb2 import CheckPlanRequest, StartRunRequest
 
 OPEN = plan_of(test="a.B.c", env=(("STAGE", "test"),), server_url="http://h/")
 SECRETS = {
@@ -68,6 +70,8 @@ def test_every_way_of_a_plan_is_guarded(monkeypatch, tmp_path):
             client.schedules.add(schedule),
             client.campaigns.start(compose.of(compose.run(plan))),
             client.campaigns.replace("c-1", "a", plan),
+            client.raw.call("StartRun", StartRunRequest(plan=plans.plan_to_proto(plan))),
+            client.raw.call("CheckPlan", CheckPlanRequest(plan=plans.plan_to_proto(plan))),
         )
         for call in calls:
             with pytest.raises(NoTls):

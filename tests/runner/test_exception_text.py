@@ -11,6 +11,7 @@ from greenlet import GreenletExit
 
 from loadgrpc.runner import exception_text, texts
 from loadgrpc.runner.exception_text import exception_info, is_a, visible_frames
+from loadgrpc.secrets import conceal
 
 
 class OwnError(Exception):
@@ -350,3 +351,22 @@ def test_a_long_chain_ends(depth):
         following.__context__ = error
         error = following
     assert exception_info(error).message == str(depth - 1)
+
+
+def _raise(error):
+    raise error
+
+
+def test_a_secret_is_hidden_before_a_text_is_cut():
+    """Half of one, at the end of what is kept, would not be recognised."""
+    secret = "hunter2" * 20
+    conceal([secret])
+    try:
+        for before in range(3_900, 4_100, 20):
+            with pytest.raises(ValueError, match="x") as caught:
+                _raise(ValueError("x" * before + secret))
+            info = exception_info(caught.value)
+            assert "hunter2" not in info.message + info.traceback
+            assert len(info.message) <= 4_096
+    finally:
+        conceal([])
