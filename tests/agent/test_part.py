@@ -135,13 +135,20 @@ def test_what_is_run_by_hand_has_the_stop_timeout(tmp_path):
     assert lives(tmp_path, use, runner_mode=RunnerMode.BY_HAND).told == [(0, "", True)]
 
 
-def test_nothing_starts_without_the_secrets_that_it_needs(tmp_path):
+WITHHELD = {
+    "password": {"parameters": (Parameter("password", "hunter2").kept(), Parameter("n", "9"))},
+    "API_TOKEN": {"env": (("API_TOKEN", "***"), ("STAGE", "test"))},
+    "in server_url": {"server_url": "http://ann:***@host/"},
+}
+
+
+@pytest.mark.parametrize("what", WITHHELD)
+def test_nothing_starts_without_the_secrets_that_it_needs(tmp_path, what):
     """A broker that was restarted has `***` in their place; no server gets that as a password."""
-    kept = (Parameter("password", "hunter2").kept(), Parameter("product", "9"))
-    desk = lives(tmp_path, _nothing, runner_mode=RunnerMode.ALL_USERS, parameters=kept)
+    desk = lives(tmp_path, _nothing, runner_mode=RunnerMode.ALL_USERS, **WITHHELD[what])
     assert desk.started == []
     ((status, why, last),) = desk.told
-    assert why.startswith("the broker was restarted, and no longer has the secret password")
+    assert why.startswith(f"the broker was restarted, and no longer has the secret {what}:")
     assert (status, last) == (0, True)
 
 

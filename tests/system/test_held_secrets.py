@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import shlex
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +213,10 @@ class Search:
         self.places = 0
         self.found = []
 
+    def add(self, name, value):
+        """Looks for one more from now on."""
+        self._each[name] = Redactor([value])
+
     def look(self, place, content, *allowed):
         """Looks for all secrets but those that may be there."""
         data = content if isinstance(content, bytes) else content.encode()
@@ -318,13 +323,13 @@ def _asked(search, told, begun, run_id, folder):
         search.look(" ".join(command), told(*command, *at))
 
 
-def _left(search, begun, tmp_path):
+def _left(search, begun, tmp_path, *written):
     """Looks into logs and all files but those that the user wrote."""
     for each in (begun.broker, begun.agent):
         each.stop()
         search.look(f"log of {each.command}", each.output)
     for path in tmp_path.rglob("*"):
-        own = "held" in path.parts or path.name in ("plan.json", "loadgrpc.ini")
+        own = "held" in path.parts or path.name in ("plan.json", "loadgrpc.ini", *written)
         if path.is_file() and not own:
             search.look(str(path), path.read_bytes())
     found = "\n".join(f"{name}: {place}" for name, place in sorted(set(search.found)))
@@ -374,3 +379,74 @@ def test_held_secrets(start, folder, demo_server, loadgrpc, told, monkeypatch, t
     paths = demo_server.stats()["paths"]
     assert paths[f"/bytes/1/{SECRETS['path']}"] == 1
     assert paths["/echo"] == 2, paths  # one is the webhook
+
+
+CAMPAIGN = """\
+title = "against http://ann:{title}@host/"
+[[steps]]
+name = "a"
+plan = {{ test = "vault.TestVault.test_raises", secrets = {secrets} }}
+[[steps]]
+name = "b"
+after = {{ a = "over" }}
+plan = {{ test = "vault.TestVault.test_asserts", server_url = "{host}", secrets = {secrets} }}
+"""
+
+
+@pytest.mark.long
+def test_held_secrets_over_tls(issue, start, folder, loadgrpc, told, monkeypatch, tmp_path):
+    """With certificates and a token, of a campaign, and of a run whose broker is killed first."""
+    monkeypatch.chdir(folder)
+    issued = issue()
+    issued.caller("agent", "one")
+    monkeypatch.setenv("LOADGRPC_TLS_DIR", str(issued.path))
+    _planted(folder, "http://127.0.0.1:9")
+    search, store = Search(), tmp_path / "broker.db"
+
+    def begin(listen="127.0.0.1:0"):
+        words = ("--listen", listen, "--listen-tokens", "127.0.0.1:0", "--store", str(store), "-v")
+        broker = start("loadgrpc", "broker", *words, cwd=folder)
+        return broker, broker.wait_for(r"listening on (\S+?),")[1]
+
+    broker, address = begin()
+    at = ("-b", address)
+    made = loadgrpc("tokens", "create", "ci", "--role", "run", *at)
+    token = made.stdout.strip()
+    assert made.code == 0, made.stderr
+    search.add("the token", token)
+    search.look("tokens", told("tokens", "list", *at))
+    named = "{ " + ", ".join(f'{each} = "@held/{each}"' for each in IN_PLAN) + " }"
+    password = quote(SECRETS["of_url"], safe="")
+    (folder / "loadgrpc.ini").write_text("[loadgrpc]\n")
+    (folder / "campaign.toml").write_text(
+        CAMPAIGN.format(
+            title=quote(SECRETS["of_title"], safe=""),
+            host=f"http://ann:{password}@127.0.0.1:9",
+            secrets=named,
+        )
+    )
+    given = ("--secret", "raised=@held/raised", "--secret", "traceback=@held/traceback")
+    asked = ("run", "vault.TestVault.test_raises", *given, *at, "--detach", "--start-in", "20")
+    waiting = loadgrpc(*asked, LOADGRPC_TOKEN=token)
+    assert waiting.code == 0, waiting.stderr
+    later = waiting.stdout.split()[-1]
+    agent = start("loadgrpc", "agent", *at, "-v", cwd=folder)
+    agent.wait_for("connected to", within_s=60.0)
+    ran = loadgrpc("campaign", "campaign.toml", *at)
+    search.look("campaign", ran.stdout + ran.stderr)
+    assert "***" in agent.output
+    broker.signal(signal.SIGKILL)
+    broker.stop()
+    again, address = begin(address)
+    search.look("attach", told("attach", later, *at))
+    shown = told("show", later, *at)
+    assert "no longer has the secret raised, traceback" in shown
+    for command in (
+        *(("show", later, "--json"), ("runs", "--json"), ("audit",), ("campaign", "list")),
+        *(("status",), ("events", later), ("agents", "--json")),
+    ):
+        search.look(" ".join(command), told(*command, *at))
+    marks = f"LOADGRPC_TEST_ID={os.environ['LOADGRPC_TEST_ID']}".encode()
+    assert _processes(search, marks) >= 2
+    search.look("log of the first broker", broker.output)
+    _left(search, Begun(again, agent, address, ""), tmp_path, "campaign.toml")
