@@ -31,7 +31,7 @@ def run(
         timeout: Seconds that it may take at most, with its start and its end; None: any time.
         options: Of the plan, by their names in `loadgrpc.model.Plan` and `Scenario`, such as
             `users=10`, `iterations=20`, `duration_s=60`, `server_url="http://…"` and
-            `parameters={"product": 9}`.
+            `parameters={"product": 9}`; `secrets={"token": …}` are what only the test gets.
 
     Raises:
         InvalidRequest: options, or parameters of the test, are wrong.

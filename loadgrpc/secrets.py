@@ -108,8 +108,9 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """A text without them."""
-        if any(form in text for form in self._forms):
-            return self._pattern.sub(MASK, text)
+        for form in self._forms:  # mostly there is none: a search by the pattern takes longer
+            if form in text:
+                return self._pattern.sub(MASK, text)
         return text
 
     def data(self, data: bytes) -> bytes:

@@ -194,6 +194,18 @@ def test_a_secret_need_not_be_declared():
     assert found["token"].startswith("is no parameter of the test")
 
 
+def test_a_plan_in_python_has_secrets_beside_parameters():
+    """By name, as text; sorted with the others, and not in what is kept of it."""
+    plan = plan_of(test="a.B.c", parameters={"n": 1, "a": 2}, secrets={"token": "x", "b": "y"})
+    assert plan.scenarios[0].parameters == (
+        Parameter("a", "2"),
+        Parameter("b", "y", secret=True),
+        Parameter("n", "1"),
+        Parameter("token", "x", secret=True),
+    )
+    assert plan.kept().withheld == ["b", "token"]
+
+
 def test_what_is_given_is_set_on_the_class():
     """Not on its base; what is wrong is a test that cannot be loaded, in one sentence."""
     mine = type("Mine", (Big,), {})

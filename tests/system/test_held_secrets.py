@@ -24,6 +24,7 @@ pytestmark = pytest.mark.system
 
 TOKEN, CARD = "tok-5ecret-of-a-variable", "card-5ecret-of-a-file"
 TESTS = """\
+import os
 from loadgrpc import TestCase
 
 
@@ -34,6 +35,7 @@ class TestVault(TestCase):
 
     def test_it(self):
         self.session.headers["Authorization"] = f"Bearer {self.secret('token')}"
+        self.assertNotIn("API_TOKEN", os.environ)
         answer = self.session.get(self.server_url + "/?card=" + self.secret("card"))
         self.assertEqual(answer.request.headers["Authorization"], "Bearer tok-5ecret-of-a-variable")
         print("it", "paid with", self.secret("card"))

@@ -955,7 +955,8 @@ type RunSpec struct {
 	// Users started per second on each agent; not negative. 0: all at once. With `split` the agents
 	// share the rate.
 	SpawnRate float64 `protobuf:"fixed64,7,opt,name=spawn_rate,json=spawnRate,proto3" json:"spawn_rate,omitempty"`
-	// What tests see as `self.server_url`. Empty: the test decides. At most 2,048 characters.
+	// What tests see as `self.server_url`. Empty: the test decides. At most 2,048 characters. A
+	// password or a token in it is neither shown nor stored, see `Parameter.secret`.
 	ServerUrl string `protobuf:"bytes,8,opt,name=server_url,json=serverUrl,proto3" json:"server_url,omitempty"`
 	// User processes on each agent, at most 1,024. 0: one for each core the agent may
 	// use. Never more than users.
@@ -986,7 +987,8 @@ type RunSpec struct {
 	// Variables that the environment of runners has, besides those that agents have. At most 100; a
 	// name has letters, digits and underscores, no digit first, at most 128 characters, and does not
 	// begin with `LOADGRPC_` or `LOADS_`; a value has at most 32,768 characters. Wherever a run is
-	// shown, values that look like secrets are replaced by `***`.
+	// shown, values that look like secrets are replaced by `***`; those whose names are those of
+	// secrets are not stored either, see `Parameter.secret`.
 	Env map[string]string `protobuf:"bytes,17,rep,name=env,proto3" json:"env,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Run users as threads of processes that gevent has not patched, instead of as greenlets. Only
 	// the Python runner uses this.
