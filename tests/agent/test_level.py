@@ -38,7 +38,7 @@ class Users:
         self.environments = {}
         self._notes = []
 
-    def __call__(self, command, variables, *_, cwd=None):
+    def __call__(self, command, variables, *_, **_more):
         return User(self, variables)
 
     def note(self, what, user):
