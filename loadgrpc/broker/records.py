@@ -22,6 +22,7 @@ from loadgrpc.model import (
     Change,
     ChangeKind,
     CustomState,
+    FailedSpan,
     LoadChange,
     LoadChangeKind,
     Plan,
@@ -205,7 +206,10 @@ def change_from_record(record: ChangeRecord) -> Change:
         detail["custom_state"] = CustomState(said["name"], details)
     if kept := record.detail.get("threshold"):
         outcome, near = ThresholdOutcome(kept["outcome"]), tuple(kept["near"])
-        detail["threshold"] = ThresholdResult(**{**kept, "outcome": outcome, "near": near})
+        spans = tuple(FailedSpan(**each) for each in kept.get("failed_spans", ()))
+        detail["threshold"] = ThresholdResult(
+            **{**kept, "outcome": outcome, "near": near, "failed_spans": spans}
+        )
     return Change(
         sequence=record.sequence,
         time_ns=record.time_ns,

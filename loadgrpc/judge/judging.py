@@ -245,6 +245,7 @@ class Judging:
             windows_failed=trial.failures,
             near=near,
             message=message(trial, outcome, span, near, apart=apart),
+            failed_spans=trial.spans.spans,
         )
 
     def _near(self, trial: Trial) -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.explain import subject
+from loadgrpc.judge.failed_spans import clock, in_words
 from loadgrpc.judge.threshold import Threshold
 from loadgrpc.judge.trial import RunSpan, Trial
 from loadgrpc.judge.unit import shown
@@ -43,6 +43,8 @@ def message(
         held = trial.judged - trial.failures
         share = f" ({100 * held / trial.judged:.4g}%)" if threshold.share is not None else ""
         parts.append(f"it held in {held:,} of {trial.judged:,} windows{share}")
+        if len(spans := trial.spans.spans) > 1:
+            parts.append(f"it failed {in_words(spans, span.start_ns)}")
     return "; ".join(parts)
 
 
@@ -67,10 +69,4 @@ def _observed(threshold: Threshold) -> str:
 def _when(start_ns: int, length_ns: int, span: RunSpan) -> str:
     """When in the run a window was: `from 0:30 to 1:00`."""
     begin_ns = max(start_ns - span.start_ns, 0)
-    return f"from {_clock(begin_ns)} to {_clock(begin_ns + length_ns)} of the run"
-
-
-def _clock(ns: int) -> str:
-    minutes, seconds = divmod(round(ns / NS_PER_S), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"from {clock(begin_ns)} to {clock(begin_ns + length_ns)} of the run"

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.judge.amount import NOTHING, Amount
+from loadgrpc.judge.failed_spans import FailedSpans
 from loadgrpc.judge.reading import RunFacts
 from loadgrpc.judge.sliding import Slice, Sliding
 from loadgrpc.judge.threshold import Threshold
@@ -48,6 +49,8 @@ class Trial:
         """Windows that were judged, in steps."""
         self.failures = 0
         self.worst: Evidence | None = None
+        self.spans = FailedSpans()
+        """When it did not hold."""
         self.failed = False
         """Whether windows have decided that it does not hold."""
 
@@ -119,6 +122,9 @@ class _OfWholeRun(Trial):
         holds = threshold.holds(value)
         found = Evidence(value, holds, self._total.observed, start_ns, length_ns)
         self.judged, self.failures, self.worst, self.failed = 1, int(not holds), found, not holds
+        self.spans = FailedSpans()
+        if not holds:
+            self.spans.add(start_ns, length_ns)
 
 
 class _OfWindows(Trial):
@@ -185,7 +191,9 @@ class _OfWindows(Trial):
         found = Evidence(value, threshold.holds(value), amount.observed, start_ns, length_ns)
         self._first = NOTHING
         self.judged += steps
-        self.failures += 0 if found.holds else steps
+        if not found.holds:
+            self.failures += steps
+            self.spans.add(start_ns, length_ns, steps)
         self._streak = 0 if found.holds else self._streak + steps
         if threshold.share is None and self._streak >= threshold.strikes:
             self.failed = True
@@ -200,6 +208,9 @@ class _OfWindows(Trial):
             strikes, self._streak = self.threshold.strikes, 0
             self._judge(self._first, start_ns, max(end_ns - start_ns, 0), strikes)
             self.judged, self.failures = min(self.judged, 1), min(self.failures, 1)
+            self.spans = FailedSpans()
+            if self.failures:
+                self.spans.add(start_ns, max(end_ns - start_ns, 0))
         share = self.threshold.share
         if share is not None and self.judged:
             held = Fraction(100 * (self.judged - self.failures), self.judged)

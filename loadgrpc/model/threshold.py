@@ -15,6 +15,25 @@ class ThresholdOutcome(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailedSpan:
+    """A span of time in which windows of a threshold failed, one after the other."""
+
+    start_ns: int
+    """When the first of them starts (wall clock)."""
+    length_ns: int
+    """From there to the end of the last one."""
+    windows: int
+    """How many windows failed."""
+    between_ns: int = 0
+    """How much of it lies between them: several spans were joined."""
+
+    @property
+    def end_ns(self) -> int:
+        """When the last of them ends (wall clock)."""
+        return self.start_ns + self.length_ns
+
+
+@dataclass(frozen=True, kw_only=True)
 class ThresholdResult:
     """A threshold of a run, as it stands or as it was when the run was over."""
 
@@ -45,6 +64,8 @@ class ThresholdResult:
     """If nothing was found of what it selects: the nearest names that there are."""
     message: str = ""
     """The evidence as a sentence."""
+    failed_spans: tuple[FailedSpan, ...] = ()
+    """When it did not hold, in the order of time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from loadgrpc.protocol.times import (
     duration_to_proto,
     optional_timestamp,
     time_or_none,
+    timestamp_from_proto,
     timestamp_to_proto,
 )
 from loadgrpc.v1 import control_pb2, run_pb2
@@ -35,6 +36,26 @@ def threshold_result_to_proto(result: model.ThresholdResult) -> run_pb2.Threshol
         aborted=result.aborted,
         near=result.near,
         message=kept_chars(result.message, MAX_REASON_CHARS),
+        failed_spans=map(_span_to_proto, result.failed_spans),
+    )
+
+
+def _span_to_proto(span: model.FailedSpan) -> run_pb2.FailedSpan:
+    return fit(
+        run_pb2.FailedSpan,
+        start=timestamp_to_proto(span.start_ns),
+        length=duration_to_proto(span.length_ns),
+        windows=span.windows,
+        between=duration_to_proto(span.between_ns) if span.between_ns else None,
+    )
+
+
+def _span_from_proto(message: run_pb2.FailedSpan) -> model.FailedSpan:
+    return model.FailedSpan(
+        start_ns=timestamp_from_proto(message.start),
+        length_ns=duration_from_proto(message.length),
+        windows=message.windows,
+        between_ns=duration_from_proto(message.between),
     )
 
 
@@ -57,6 +78,7 @@ def threshold_result_from_proto(message: run_pb2.ThresholdResult) -> model.Thres
         aborted=message.aborted,
         near=tuple(message.near),
         message=message.message,
+        failed_spans=tuple(map(_span_from_proto, message.failed_spans)),
     )
 
 

@@ -824,7 +824,7 @@ class ReportedState(_message.Message):
     def __init__(self, state: _Optional[_Union[_event_pb2.CustomState, _Mapping]] = ..., agent_id: _Optional[str] = ..., scenario: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ThresholdResult(_message.Message):
-    __slots__ = ("threshold", "outcome", "failed", "value", "limit", "unit", "count", "window_start", "window_length", "windows", "windows_failed", "aborted", "near", "message")
+    __slots__ = ("threshold", "outcome", "failed", "value", "limit", "unit", "count", "window_start", "window_length", "windows", "windows_failed", "aborted", "near", "message", "failed_spans")
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
@@ -839,6 +839,7 @@ class ThresholdResult(_message.Message):
     ABORTED_FIELD_NUMBER: _ClassVar[int]
     NEAR_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_SPANS_FIELD_NUMBER: _ClassVar[int]
     threshold: str
     outcome: ThresholdOutcome
     failed: bool
@@ -853,7 +854,20 @@ class ThresholdResult(_message.Message):
     aborted: bool
     near: _containers.RepeatedScalarFieldContainer[str]
     message: str
-    def __init__(self, threshold: _Optional[str] = ..., outcome: _Optional[_Union[ThresholdOutcome, str]] = ..., failed: bool = ..., value: _Optional[float] = ..., limit: _Optional[float] = ..., unit: _Optional[str] = ..., count: _Optional[int] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_failed: _Optional[int] = ..., aborted: bool = ..., near: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ...) -> None: ...
+    failed_spans: _containers.RepeatedCompositeFieldContainer[FailedSpan]
+    def __init__(self, threshold: _Optional[str] = ..., outcome: _Optional[_Union[ThresholdOutcome, str]] = ..., failed: bool = ..., value: _Optional[float] = ..., limit: _Optional[float] = ..., unit: _Optional[str] = ..., count: _Optional[int] = ..., window_start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., window_length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., windows_failed: _Optional[int] = ..., aborted: bool = ..., near: _Optional[_Iterable[str]] = ..., message: _Optional[str] = ..., failed_spans: _Optional[_Iterable[_Union[FailedSpan, _Mapping]]] = ...) -> None: ...
+
+class FailedSpan(_message.Message):
+    __slots__ = ("start", "length", "windows", "between")
+    START_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    BETWEEN_FIELD_NUMBER: _ClassVar[int]
+    start: _timestamp_pb2.Timestamp
+    length: _duration_pb2.Duration
+    windows: int
+    between: _duration_pb2.Duration
+    def __init__(self, start: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., windows: _Optional[int] = ..., between: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class TestFigures(_message.Message):
     __slots__ = ("test", "scenario", "iterations", "iteration_time", "user_fixture", "errors")

@@ -445,6 +445,13 @@ socket_progresses = st.builds(
     sent_rate=rates,
     received_rate=rates,
 )
+failed_spans = st.builds(
+    model.FailedSpan,
+    start_ns=moments,
+    length_ns=durations,
+    windows=counts,
+    between_ns=durations,
+)
 threshold_results = st.builds(
     model.ThresholdResult,
     text=words,
@@ -461,6 +468,7 @@ threshold_results = st.builds(
     aborted=st.booleans(),
     near=st.lists(words, max_size=3).map(tuple),
     message=words,
+    failed_spans=st.lists(failed_spans, max_size=3).map(tuple),
 )
 coverages = st.builds(model.CoverageFigures, rules=numbers, exercised=numbers)
 cases = st.builds(

@@ -1,5 +1,5 @@
 // One chart over time, drawn by uPlot: lines, a legend with the values at the cursor, limits with
-// the windows in which they did not hold, and marks of what happened. Beneath it, for whoever does
+// the spans in which they did not hold, and marks of what happened. Beneath it, for whoever does
 // not see it, the same as a table.
 
 import { el } from "./element.js";
@@ -34,6 +34,8 @@ const STEPS_S = [
 const LIMIT_ROOM = 3;
 /** Characters of the text at a limit. */
 const MOST_LABEL = 60;
+/** Spans in which a limit did not hold that are told in words. */
+const MOST_SPANS = 5;
 const MARK_COLOURS = { bad: "--bad", load: "--blue", note: "--quiet" };
 
 /** A colour of the theme as it is now: `#rrggbb`, which two more digits make transparent. */
@@ -231,12 +233,12 @@ export class Chart {
     });
   }
 
-  /** Limits, the windows in which they did not hold, and marks. */
+  /** Limits, the spans in which they did not hold, and marks. */
   #paint(plot) {
     const { ctx, bbox } = plot;
-    for (const { value, text, failed, windows } of this.limits) {
-      ctx.fillStyle = `${colour("--bad")}1f`;
-      for (const [from, to] of windows) {
+    for (const { value, text, failed, spans } of this.limits) {
+      ctx.fillStyle = `${colour(failed ? "--bad" : "--amber")}1f`;
+      for (const [from, to] of spans) {
         const left = plot.valToPos(from, "x", true);
         ctx.fillRect(left, bbox.top, Math.max(plot.valToPos(to, "x", true) - left, 2), bbox.height);
       }
@@ -296,11 +298,22 @@ export class Chart {
       return `${label}: last ${this.format(known[known.length - 1])}, largest ${this.format(most)}`;
     });
     const limits = this.limits.map(
-      ({ text, failed }) => `limit ${text} ${failed ? "did not hold" : "holds"}`,
+      ({ text, failed, spans }) =>
+        `limit ${text} ${failed ? "did not hold" : "holds"}${this.#when(spans)}`,
     );
     const span = `${this.#time(x[0])} to ${this.#time(x[x.length - 1])}`;
     const label = `${this.title}, ${span}. ${[...told, ...limits].join("; ")}`;
     if (this.area.getAttribute("aria-label") !== label) this.area.setAttribute("aria-label", label);
+  }
+
+  /** When a limit did not hold, in words. */
+  #when(spans) {
+    if (!spans.length) return "";
+    const told = spans
+      .slice(0, MOST_SPANS)
+      .map(([from, to]) => `${this.#time(from)} to ${this.#time(to)}`);
+    const left = spans.length - told.length;
+    return `, failed ${told.join(", ")}${left ? ` and ${left} more times` : ""}`;
   }
 
   #tabulate() {

@@ -15,8 +15,9 @@ const OF_CHART = {
 };
 
 /**
- * The limits that a chart shows of thresholds (ThresholdResult): `{value, text, failed, windows}`,
- * with windows in seconds since 1970. Those that select hits are shown for that name only.
+ * The limits that a chart shows of thresholds (ThresholdResult): `{value, text, failed, spans}`,
+ * where `spans`, `[from, to]` in seconds since 1970, are when it did not hold. Those that select
+ * hits are shown for that name only.
  */
 export function limitsOf(chart, thresholds, name) {
   const shown = OF_CHART[chart];
@@ -29,12 +30,21 @@ export function limitsOf(chart, thresholds, name) {
       );
     })
     .map((result) => {
-      const from = epochMs(result.windowStart);
-      const length = nanoseconds(result.windowLength) / 1e9;
       const failed = result.outcome === "THRESHOLD_OUTCOME_FAIL";
-      const windows = failed && from !== null ? [[from / 1000, from / 1000 + length]] : [];
-      return { value: result.limit * shown.times, text: result.threshold, failed, windows };
+      const value = result.limit * shown.times;
+      return { value, text: result.threshold, failed, spans: spansOf(result) };
     });
+}
+
+/** When a threshold did not hold; of an older broker, which says only one window, that one. */
+function spansOf({ failedSpans = [], outcome, windowStart, windowLength }) {
+  const worst = { start: windowStart, length: windowLength };
+  const failed = outcome === "THRESHOLD_OUTCOME_FAIL" && windowStart;
+  const told = failedSpans.length || !failed ? failedSpans : [worst];
+  return told.map(({ start, length }) => {
+    const from = epochMs(start) / 1000;
+    return [from, from + nanoseconds(length) / 1e9];
+  });
 }
 
 /** Whether a selection, such as `name=/buy`, is about a name; without one it is about all hits. */

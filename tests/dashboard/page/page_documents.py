@@ -6,18 +6,24 @@ Rule: a pure function of its arguments, without a clock: the same figures in eve
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncIterator
 from typing import Any
 
+from google.protobuf import json_format
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loadgrpc.protocol.document import as_document
+from loadgrpc.protocol.summary import summary_from_proto
+from loadgrpc.protocol.timeline import page_from_proto
 from loadgrpc.v1 import control_pb2, run_pb2
 
 START_S = 1_893_456_000
 """When the run began: 2030-01-01 00:00:00 UTC."""
 SECONDS = 120
 MS = 1_000_000
+FAILED_SPANS = ((5, 31, 2), (55, 58, 29))
+"""When the first threshold failed: start and length in seconds, and windows."""
 POINTS = ("avg", "min", "p50", "p90", "p95", "p99", "max")
 
 
@@ -184,6 +190,10 @@ def summary(names: int = 8, *, of: run_pb2.Run | None = None) -> run_pb2.RunSumm
                 "windows": 90,
                 "windows_failed": 31,
                 "message": "p95 was 61.3 ms from 60 s to 90 s, on 2900 hits",
+                "failed_spans": [
+                    {"start": timestamp(at), "length": duration(length * 1_000 * MS), "windows": n}
+                    for at, length, n in FAILED_SPANS
+                ],
             },
             {
                 "threshold": "rate(failed) < 1%",
@@ -228,6 +238,24 @@ def timeline(seconds: int = SECONDS) -> dict[str, Any]:
         for at in range(1, seconds + 1)
     ]
     return {"windows": windows, "resolution": "1s", "nextPageToken": ""}
+
+
+class Results:
+    """The results of the run, as outputs read them, with a timeline that is a document."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        found = json_format.ParseDict(document, control_pb2.GetTimelineResponse())
+        self.page = page_from_proto(found)
+        self.summary = summary_from_proto(summary())
+
+    async def windows(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
+        """See loadgrpc.outputs.Results."""
+        for each in self.page.windows:
+            yield each
+
+    async def changes(self) -> list[Any]:
+        """See loadgrpc.outputs.Results."""
+        return []
 
 
 def changes() -> list[dict[str, Any]]:

@@ -5,34 +5,12 @@ import copy
 from concurrent.futures import ThreadPoolExecutor
 
 import page_documents as made
-from google.protobuf import json_format
 
 from loadgrpc.dashboard.frozen import report_of
 from loadgrpc.protocol.document import as_document
-from loadgrpc.protocol.summary import summary_from_proto
-from loadgrpc.protocol.timeline import page_from_proto
-from loadgrpc.v1 import control_pb2
 
 RUN = "r-0123456789"
 CHARTS = "all => all.filter(each => !each.hidden).map(each => each.dataset.chart)"
-
-
-class Documents:
-    """The results of a run, of which there is a timeline as a document."""
-
-    def __init__(self, timeline):
-        message = control_pb2.GetTimelineResponse()
-        self.page = page_from_proto(json_format.ParseDict(timeline, message))
-        self.summary = summary_from_proto(made.summary())
-
-    async def windows(self, *_, **__):
-        """See Results."""
-        for each in self.page.windows:
-            yield each
-
-    async def changes(self):
-        """See Results."""
-        return []
 
 
 def test_a_report_has_the_charts_of_its_page(door, open_page, tmp_path):
@@ -43,7 +21,7 @@ def test_a_report_has_the_charts_of_its_page(door, open_page, tmp_path):
     door.documents[f"runs/{RUN}/timeline"] = timeline
     report = tmp_path / "report.html"
     with ThreadPoolExecutor() as pool:  # in this thread there is the loop of the browser
-        made_of = pool.submit(asyncio.run, report_of([Documents(timeline)]))
+        made_of = pool.submit(asyncio.run, report_of([made.Results(timeline)]))
         report.write_text(made_of.result())
     shown = []
     for page in (open_page(f"#/runs/{RUN}"), open_page("", url=report.as_uri())):

@@ -64,8 +64,12 @@ def name_row(each):
 
 
 def charted(page, chart):
-    """What a chart has, window by window."""
+    """What a chart has, window by window.
+
+    The table is written when the browser says that it is open, which is some time after the click.
+    """
     page.click(f"[data-chart={chart}] .as-table summary")
+    page.wait_for_selector(f"[data-chart={chart}] .as-table tbody tr")
     return page.eval_on_selector_all(
         f"[data-chart={chart}] .as-table tbody tr",
         "rows => rows.map(row => [...row.querySelectorAll('td')].map(td => td.textContent))",
@@ -135,10 +139,9 @@ def test_an_active_run_is_brought_up_to_date(door, open_page):
     ]
     page = open_page(f"#/runs/{RUN}")
     page.wait_for_selector("[data-figure=hits]:text-is('4711')")
-    page.click("[data-chart=rate] .as-table summary")
 
     assert page.inner_text("[data-figure=rate]") == "99.5/s"
-    assert page.locator("[data-chart=rate] .as-table tbody tr").count() == made.SECONDS + 3
+    assert len(charted(page, "rate")) == made.SECONDS + 3
 
 
 def test_a_page_that_nobody_looks_at_asks_for_nothing(door, open_page):

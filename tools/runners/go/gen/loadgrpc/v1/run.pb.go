@@ -4464,7 +4464,10 @@ type ThresholdResult struct {
 	// Of a threshold that found nothing: the nearest names that there are. At most 3.
 	Near []string `protobuf:"bytes,13,rep,name=near,proto3" json:"near,omitempty"`
 	// The evidence as a sentence, at most 512 characters.
-	Message       string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,14,opt,name=message,proto3" json:"message,omitempty"`
+	// When it did not hold, in the order of time: all windows of `windows_failed`, those that touch
+	// or overlap as one. At most 50. Of a threshold on the whole run that does not hold: all of it.
+	FailedSpans   []*FailedSpan `protobuf:"bytes,15,rep,name=failed_spans,json=failedSpans,proto3" json:"failed_spans,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4597,6 +4600,87 @@ func (x *ThresholdResult) GetMessage() string {
 	return ""
 }
 
+func (x *ThresholdResult) GetFailedSpans() []*FailedSpan {
+	if x != nil {
+		return x.FailedSpans
+	}
+	return nil
+}
+
+// A span of time in which windows of a threshold failed.
+type FailedSpan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the first of them starts, by the broker's clock.
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	// From there to the end of the last one.
+	Length *durationpb.Duration `protobuf:"bytes,2,opt,name=length,proto3" json:"length,omitempty"`
+	// How many windows failed.
+	Windows uint64 `protobuf:"varint,3,opt,name=windows,proto3" json:"windows,omitempty"`
+	// How much of it lies between them. Absent: nothing. Where there are more than 50 spans, those
+	// that are closest to each other are joined.
+	Between       *durationpb.Duration `protobuf:"bytes,4,opt,name=between,proto3" json:"between,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FailedSpan) Reset() {
+	*x = FailedSpan{}
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FailedSpan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FailedSpan) ProtoMessage() {}
+
+func (x *FailedSpan) ProtoReflect() protoreflect.Message {
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FailedSpan.ProtoReflect.Descriptor instead.
+func (*FailedSpan) Descriptor() ([]byte, []int) {
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *FailedSpan) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *FailedSpan) GetLength() *durationpb.Duration {
+	if x != nil {
+		return x.Length
+	}
+	return nil
+}
+
+func (x *FailedSpan) GetWindows() uint64 {
+	if x != nil {
+		return x.Windows
+	}
+	return 0
+}
+
+func (x *FailedSpan) GetBetween() *durationpb.Duration {
+	if x != nil {
+		return x.Between
+	}
+	return nil
+}
+
 // The figures of one test of a scenario, or of what sets up and tears down the users of a class.
 type TestFigures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -4620,7 +4704,7 @@ type TestFigures struct {
 
 func (x *TestFigures) Reset() {
 	*x = TestFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4632,7 +4716,7 @@ func (x *TestFigures) String() string {
 func (*TestFigures) ProtoMessage() {}
 
 func (x *TestFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[32]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4645,7 +4729,7 @@ func (x *TestFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestFigures.ProtoReflect.Descriptor instead.
 func (*TestFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{32}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *TestFigures) GetTest() string {
@@ -4710,7 +4794,7 @@ type CaseFigures struct {
 
 func (x *CaseFigures) Reset() {
 	*x = CaseFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4722,7 +4806,7 @@ func (x *CaseFigures) String() string {
 func (*CaseFigures) ProtoMessage() {}
 
 func (x *CaseFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[33]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4735,7 +4819,7 @@ func (x *CaseFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CaseFigures.ProtoReflect.Descriptor instead.
 func (*CaseFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{33}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CaseFigures) GetCase() string {
@@ -4786,7 +4870,7 @@ type CoverageFigures struct {
 
 func (x *CoverageFigures) Reset() {
 	*x = CoverageFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4798,7 +4882,7 @@ func (x *CoverageFigures) String() string {
 func (*CoverageFigures) ProtoMessage() {}
 
 func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[34]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4811,7 +4895,7 @@ func (x *CoverageFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoverageFigures.ProtoReflect.Descriptor instead.
 func (*CoverageFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{34}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CoverageFigures) GetRules() uint32 {
@@ -4857,7 +4941,7 @@ type DataFigures struct {
 
 func (x *DataFigures) Reset() {
 	*x = DataFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4869,7 +4953,7 @@ func (x *DataFigures) String() string {
 func (*DataFigures) ProtoMessage() {}
 
 func (x *DataFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[35]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4882,7 +4966,7 @@ func (x *DataFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataFigures.ProtoReflect.Descriptor instead.
 func (*DataFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{35}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DataFigures) GetFile() string {
@@ -4961,7 +5045,7 @@ type OutputFigures struct {
 
 func (x *OutputFigures) Reset() {
 	*x = OutputFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4973,7 +5057,7 @@ func (x *OutputFigures) String() string {
 func (*OutputFigures) ProtoMessage() {}
 
 func (x *OutputFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[36]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4986,7 +5070,7 @@ func (x *OutputFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutputFigures.ProtoReflect.Descriptor instead.
 func (*OutputFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{36}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *OutputFigures) GetLines() uint64 {
@@ -5026,7 +5110,7 @@ type CycleFigures struct {
 
 func (x *CycleFigures) Reset() {
 	*x = CycleFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5038,7 +5122,7 @@ func (x *CycleFigures) String() string {
 func (*CycleFigures) ProtoMessage() {}
 
 func (x *CycleFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[37]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5051,7 +5135,7 @@ func (x *CycleFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleFigures.ProtoReflect.Descriptor instead.
 func (*CycleFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{37}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CycleFigures) GetCycle() uint32 {
@@ -5113,7 +5197,7 @@ type CycleScenarioFigures struct {
 
 func (x *CycleScenarioFigures) Reset() {
 	*x = CycleScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5125,7 +5209,7 @@ func (x *CycleScenarioFigures) String() string {
 func (*CycleScenarioFigures) ProtoMessage() {}
 
 func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[38]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5138,7 +5222,7 @@ func (x *CycleScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleScenarioFigures.ProtoReflect.Descriptor instead.
 func (*CycleScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{38}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CycleScenarioFigures) GetName() string {
@@ -5188,7 +5272,7 @@ type ScenarioFigures struct {
 
 func (x *ScenarioFigures) Reset() {
 	*x = ScenarioFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5200,7 +5284,7 @@ func (x *ScenarioFigures) String() string {
 func (*ScenarioFigures) ProtoMessage() {}
 
 func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[39]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5213,7 +5297,7 @@ func (x *ScenarioFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScenarioFigures.ProtoReflect.Descriptor instead.
 func (*ScenarioFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{39}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ScenarioFigures) GetName() string {
@@ -5277,7 +5361,7 @@ type Verdict struct {
 
 func (x *Verdict) Reset() {
 	*x = Verdict{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5289,7 +5373,7 @@ func (x *Verdict) String() string {
 func (*Verdict) ProtoMessage() {}
 
 func (x *Verdict) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[40]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5302,7 +5386,7 @@ func (x *Verdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verdict.ProtoReflect.Descriptor instead.
 func (*Verdict) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{40}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Verdict) GetExitCode() uint32 {
@@ -5344,7 +5428,7 @@ type HitFigures struct {
 
 func (x *HitFigures) Reset() {
 	*x = HitFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5356,7 +5440,7 @@ func (x *HitFigures) String() string {
 func (*HitFigures) ProtoMessage() {}
 
 func (x *HitFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[41]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5369,7 +5453,7 @@ func (x *HitFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitFigures.ProtoReflect.Descriptor instead.
 func (*HitFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{41}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *HitFigures) GetCount() uint64 {
@@ -5445,7 +5529,7 @@ type ElapsedFigures struct {
 
 func (x *ElapsedFigures) Reset() {
 	*x = ElapsedFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5541,7 @@ func (x *ElapsedFigures) String() string {
 func (*ElapsedFigures) ProtoMessage() {}
 
 func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[42]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5554,7 @@ func (x *ElapsedFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElapsedFigures.ProtoReflect.Descriptor instead.
 func (*ElapsedFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{42}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ElapsedFigures) GetAvg() *durationpb.Duration {
@@ -5568,7 +5652,7 @@ type IterationFigures struct {
 
 func (x *IterationFigures) Reset() {
 	*x = IterationFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5580,7 +5664,7 @@ func (x *IterationFigures) String() string {
 func (*IterationFigures) ProtoMessage() {}
 
 func (x *IterationFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[43]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5593,7 +5677,7 @@ func (x *IterationFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationFigures.ProtoReflect.Descriptor instead.
 func (*IterationFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{43}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *IterationFigures) GetStarted() uint64 {
@@ -5721,7 +5805,7 @@ type NotStarted struct {
 
 func (x *NotStarted) Reset() {
 	*x = NotStarted{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5733,7 +5817,7 @@ func (x *NotStarted) String() string {
 func (*NotStarted) ProtoMessage() {}
 
 func (x *NotStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[44]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5746,7 +5830,7 @@ func (x *NotStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotStarted.ProtoReflect.Descriptor instead.
 func (*NotStarted) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{44}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *NotStarted) GetReason() string {
@@ -5779,7 +5863,7 @@ type UserFigures struct {
 
 func (x *UserFigures) Reset() {
 	*x = UserFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5791,7 +5875,7 @@ func (x *UserFigures) String() string {
 func (*UserFigures) ProtoMessage() {}
 
 func (x *UserFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[45]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5804,7 +5888,7 @@ func (x *UserFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserFigures.ProtoReflect.Descriptor instead.
 func (*UserFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{45}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UserFigures) GetPlanned() uint64 {
@@ -5859,7 +5943,7 @@ type SocketFigures struct {
 
 func (x *SocketFigures) Reset() {
 	*x = SocketFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5871,7 +5955,7 @@ func (x *SocketFigures) String() string {
 func (*SocketFigures) ProtoMessage() {}
 
 func (x *SocketFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[46]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5884,7 +5968,7 @@ func (x *SocketFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketFigures.ProtoReflect.Descriptor instead.
 func (*SocketFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{46}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SocketFigures) GetOpened() uint64 {
@@ -5974,7 +6058,7 @@ type SocketNameFigures struct {
 
 func (x *SocketNameFigures) Reset() {
 	*x = SocketNameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5986,7 +6070,7 @@ func (x *SocketNameFigures) String() string {
 func (*SocketNameFigures) ProtoMessage() {}
 
 func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[47]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5999,7 +6083,7 @@ func (x *SocketNameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketNameFigures.ProtoReflect.Descriptor instead.
 func (*SocketNameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{47}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SocketNameFigures) GetName() string {
@@ -6043,7 +6127,7 @@ type SocketSummary struct {
 
 func (x *SocketSummary) Reset() {
 	*x = SocketSummary{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6055,7 +6139,7 @@ func (x *SocketSummary) String() string {
 func (*SocketSummary) ProtoMessage() {}
 
 func (x *SocketSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[48]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6068,7 +6152,7 @@ func (x *SocketSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketSummary.ProtoReflect.Descriptor instead.
 func (*SocketSummary) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{48}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SocketSummary) GetTotal() *SocketFigures {
@@ -6114,7 +6198,7 @@ type NameFigures struct {
 
 func (x *NameFigures) Reset() {
 	*x = NameFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6126,7 +6210,7 @@ func (x *NameFigures) String() string {
 func (*NameFigures) ProtoMessage() {}
 
 func (x *NameFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[49]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6139,7 +6223,7 @@ func (x *NameFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameFigures.ProtoReflect.Descriptor instead.
 func (*NameFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{49}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *NameFigures) GetName() string {
@@ -6214,7 +6298,7 @@ type IterationErrorGroup struct {
 
 func (x *IterationErrorGroup) Reset() {
 	*x = IterationErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6226,7 +6310,7 @@ func (x *IterationErrorGroup) String() string {
 func (*IterationErrorGroup) ProtoMessage() {}
 
 func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[50]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6239,7 +6323,7 @@ func (x *IterationErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IterationErrorGroup.ProtoReflect.Descriptor instead.
 func (*IterationErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{50}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *IterationErrorGroup) GetCount() uint64 {
@@ -6283,7 +6367,7 @@ type HitErrorGroup struct {
 
 func (x *HitErrorGroup) Reset() {
 	*x = HitErrorGroup{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6295,7 +6379,7 @@ func (x *HitErrorGroup) String() string {
 func (*HitErrorGroup) ProtoMessage() {}
 
 func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[51]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6308,7 +6392,7 @@ func (x *HitErrorGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HitErrorGroup.ProtoReflect.Descriptor instead.
 func (*HitErrorGroup) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{51}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *HitErrorGroup) GetCount() uint64 {
@@ -6384,7 +6468,7 @@ type AgentFigures struct {
 
 func (x *AgentFigures) Reset() {
 	*x = AgentFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6396,7 +6480,7 @@ func (x *AgentFigures) String() string {
 func (*AgentFigures) ProtoMessage() {}
 
 func (x *AgentFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[52]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6409,7 +6493,7 @@ func (x *AgentFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AgentFigures.ProtoReflect.Descriptor instead.
 func (*AgentFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{52}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *AgentFigures) GetAgentId() string {
@@ -6556,7 +6640,7 @@ type GeneratorFigures struct {
 
 func (x *GeneratorFigures) Reset() {
 	*x = GeneratorFigures{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6568,7 +6652,7 @@ func (x *GeneratorFigures) String() string {
 func (*GeneratorFigures) ProtoMessage() {}
 
 func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[53]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6581,7 +6665,7 @@ func (x *GeneratorFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GeneratorFigures.ProtoReflect.Descriptor instead.
 func (*GeneratorFigures) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{53}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GeneratorFigures) GetSaturated() bool {
@@ -6714,7 +6798,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6726,7 +6810,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[54]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6739,7 +6823,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{54}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Accounting) GetCommitted() uint64 {
@@ -6810,7 +6894,7 @@ type Loss struct {
 
 func (x *Loss) Reset() {
 	*x = Loss{}
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6822,7 +6906,7 @@ func (x *Loss) String() string {
 func (*Loss) ProtoMessage() {}
 
 func (x *Loss) ProtoReflect() protoreflect.Message {
-	mi := &file_loadgrpc_v1_run_proto_msgTypes[55]
+	mi := &file_loadgrpc_v1_run_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6835,7 +6919,7 @@ func (x *Loss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Loss.ProtoReflect.Descriptor instead.
 func (*Loss) Descriptor() ([]byte, []int) {
-	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{55}
+	return file_loadgrpc_v1_run_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Loss) GetReason() string {
@@ -7209,7 +7293,7 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x05state\x18\x01 \x01(\v2\x18.loadgrpc.v1.CustomStateR\x05state\x12\x19\n" +
 	"\bagent_id\x18\x02 \x01(\tR\aagentId\x12\x1a\n" +
 	"\bscenario\x18\x03 \x01(\tR\bscenario\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xed\x03\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa9\x04\n" +
 	"\x0fThresholdResult\x12\x1c\n" +
 	"\tthreshold\x18\x01 \x01(\tR\tthreshold\x127\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1d.loadgrpc.v1.ThresholdOutcomeR\aoutcome\x12\x16\n" +
@@ -7225,8 +7309,15 @@ const file_loadgrpc_v1_run_proto_rawDesc = "" +
 	"\x0ewindows_failed\x18\v \x01(\x04R\rwindowsFailed\x12\x18\n" +
 	"\aaborted\x18\f \x01(\bR\aaborted\x12\x12\n" +
 	"\x04near\x18\r \x03(\tR\x04near\x12\x18\n" +
-	"\amessage\x18\x0e \x01(\tR\amessageB\b\n" +
-	"\x06_value\"\xb7\x02\n" +
+	"\amessage\x18\x0e \x01(\tR\amessage\x12:\n" +
+	"\ffailed_spans\x18\x0f \x03(\v2\x17.loadgrpc.v1.FailedSpanR\vfailedSpansB\b\n" +
+	"\x06_value\"\xc0\x01\n" +
+	"\n" +
+	"FailedSpan\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x121\n" +
+	"\x06length\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06length\x12\x18\n" +
+	"\awindows\x18\x03 \x01(\x04R\awindows\x123\n" +
+	"\abetween\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\abetween\"\xb7\x02\n" +
 	"\vTestFigures\x12\x12\n" +
 	"\x04test\x18\x01 \x01(\tR\x04test\x12\x1a\n" +
 	"\bscenario\x18\x02 \x01(\tR\bscenario\x12=\n" +
@@ -7538,7 +7629,7 @@ func file_loadgrpc_v1_run_proto_rawDescGZIP() []byte {
 }
 
 var file_loadgrpc_v1_run_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
-var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_loadgrpc_v1_run_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(TestOrder)(0),                // 0: loadgrpc.v1.TestOrder
 	(RetryReason)(0),              // 1: loadgrpc.v1.RetryReason
@@ -7586,54 +7677,55 @@ var file_loadgrpc_v1_run_proto_goTypes = []any{
 	(*GaugeFigures)(nil),          // 43: loadgrpc.v1.GaugeFigures
 	(*ReportedState)(nil),         // 44: loadgrpc.v1.ReportedState
 	(*ThresholdResult)(nil),       // 45: loadgrpc.v1.ThresholdResult
-	(*TestFigures)(nil),           // 46: loadgrpc.v1.TestFigures
-	(*CaseFigures)(nil),           // 47: loadgrpc.v1.CaseFigures
-	(*CoverageFigures)(nil),       // 48: loadgrpc.v1.CoverageFigures
-	(*DataFigures)(nil),           // 49: loadgrpc.v1.DataFigures
-	(*OutputFigures)(nil),         // 50: loadgrpc.v1.OutputFigures
-	(*CycleFigures)(nil),          // 51: loadgrpc.v1.CycleFigures
-	(*CycleScenarioFigures)(nil),  // 52: loadgrpc.v1.CycleScenarioFigures
-	(*ScenarioFigures)(nil),       // 53: loadgrpc.v1.ScenarioFigures
-	(*Verdict)(nil),               // 54: loadgrpc.v1.Verdict
-	(*HitFigures)(nil),            // 55: loadgrpc.v1.HitFigures
-	(*ElapsedFigures)(nil),        // 56: loadgrpc.v1.ElapsedFigures
-	(*IterationFigures)(nil),      // 57: loadgrpc.v1.IterationFigures
-	(*NotStarted)(nil),            // 58: loadgrpc.v1.NotStarted
-	(*UserFigures)(nil),           // 59: loadgrpc.v1.UserFigures
-	(*SocketFigures)(nil),         // 60: loadgrpc.v1.SocketFigures
-	(*SocketNameFigures)(nil),     // 61: loadgrpc.v1.SocketNameFigures
-	(*SocketSummary)(nil),         // 62: loadgrpc.v1.SocketSummary
-	(*NameFigures)(nil),           // 63: loadgrpc.v1.NameFigures
-	(*IterationErrorGroup)(nil),   // 64: loadgrpc.v1.IterationErrorGroup
-	(*HitErrorGroup)(nil),         // 65: loadgrpc.v1.HitErrorGroup
-	(*AgentFigures)(nil),          // 66: loadgrpc.v1.AgentFigures
-	(*GeneratorFigures)(nil),      // 67: loadgrpc.v1.GeneratorFigures
-	(*Accounting)(nil),            // 68: loadgrpc.v1.Accounting
-	(*Loss)(nil),                  // 69: loadgrpc.v1.Loss
-	nil,                           // 70: loadgrpc.v1.RunSpec.EnvEntry
-	nil,                           // 71: loadgrpc.v1.RunSpec.ParametersEntry
-	nil,                           // 72: loadgrpc.v1.Observer.SettingsEntry
-	nil,                           // 73: loadgrpc.v1.Scenario.ParametersEntry
-	nil,                           // 74: loadgrpc.v1.RunSummary.CountersEntry
-	nil,                           // 75: loadgrpc.v1.NameFigures.StatusesEntry
-	nil,                           // 76: loadgrpc.v1.NameFigures.FailedStatusesEntry
-	(*durationpb.Duration)(nil),   // 77: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 78: google.protobuf.Timestamp
-	(*CustomState)(nil),           // 79: loadgrpc.v1.CustomState
-	(UserFixture)(0),              // 80: loadgrpc.v1.UserFixture
-	(DataMode)(0),                 // 81: loadgrpc.v1.DataMode
-	(*ExceptionInfo)(nil),         // 82: loadgrpc.v1.ExceptionInfo
-	(HitError)(0),                 // 83: loadgrpc.v1.HitError
+	(*FailedSpan)(nil),            // 46: loadgrpc.v1.FailedSpan
+	(*TestFigures)(nil),           // 47: loadgrpc.v1.TestFigures
+	(*CaseFigures)(nil),           // 48: loadgrpc.v1.CaseFigures
+	(*CoverageFigures)(nil),       // 49: loadgrpc.v1.CoverageFigures
+	(*DataFigures)(nil),           // 50: loadgrpc.v1.DataFigures
+	(*OutputFigures)(nil),         // 51: loadgrpc.v1.OutputFigures
+	(*CycleFigures)(nil),          // 52: loadgrpc.v1.CycleFigures
+	(*CycleScenarioFigures)(nil),  // 53: loadgrpc.v1.CycleScenarioFigures
+	(*ScenarioFigures)(nil),       // 54: loadgrpc.v1.ScenarioFigures
+	(*Verdict)(nil),               // 55: loadgrpc.v1.Verdict
+	(*HitFigures)(nil),            // 56: loadgrpc.v1.HitFigures
+	(*ElapsedFigures)(nil),        // 57: loadgrpc.v1.ElapsedFigures
+	(*IterationFigures)(nil),      // 58: loadgrpc.v1.IterationFigures
+	(*NotStarted)(nil),            // 59: loadgrpc.v1.NotStarted
+	(*UserFigures)(nil),           // 60: loadgrpc.v1.UserFigures
+	(*SocketFigures)(nil),         // 61: loadgrpc.v1.SocketFigures
+	(*SocketNameFigures)(nil),     // 62: loadgrpc.v1.SocketNameFigures
+	(*SocketSummary)(nil),         // 63: loadgrpc.v1.SocketSummary
+	(*NameFigures)(nil),           // 64: loadgrpc.v1.NameFigures
+	(*IterationErrorGroup)(nil),   // 65: loadgrpc.v1.IterationErrorGroup
+	(*HitErrorGroup)(nil),         // 66: loadgrpc.v1.HitErrorGroup
+	(*AgentFigures)(nil),          // 67: loadgrpc.v1.AgentFigures
+	(*GeneratorFigures)(nil),      // 68: loadgrpc.v1.GeneratorFigures
+	(*Accounting)(nil),            // 69: loadgrpc.v1.Accounting
+	(*Loss)(nil),                  // 70: loadgrpc.v1.Loss
+	nil,                           // 71: loadgrpc.v1.RunSpec.EnvEntry
+	nil,                           // 72: loadgrpc.v1.RunSpec.ParametersEntry
+	nil,                           // 73: loadgrpc.v1.Observer.SettingsEntry
+	nil,                           // 74: loadgrpc.v1.Scenario.ParametersEntry
+	nil,                           // 75: loadgrpc.v1.RunSummary.CountersEntry
+	nil,                           // 76: loadgrpc.v1.NameFigures.StatusesEntry
+	nil,                           // 77: loadgrpc.v1.NameFigures.FailedStatusesEntry
+	(*durationpb.Duration)(nil),   // 78: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 79: google.protobuf.Timestamp
+	(*CustomState)(nil),           // 80: loadgrpc.v1.CustomState
+	(UserFixture)(0),              // 81: loadgrpc.v1.UserFixture
+	(DataMode)(0),                 // 82: loadgrpc.v1.DataMode
+	(*ExceptionInfo)(nil),         // 83: loadgrpc.v1.ExceptionInfo
+	(HitError)(0),                 // 84: loadgrpc.v1.HitError
 }
 var file_loadgrpc_v1_run_proto_depIdxs = []int32{
-	77,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
-	77,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
+	78,  // 0: loadgrpc.v1.RunSpec.duration:type_name -> google.protobuf.Duration
+	78,  // 1: loadgrpc.v1.RunSpec.stop_timeout:type_name -> google.protobuf.Duration
 	5,   // 2: loadgrpc.v1.RunSpec.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	77,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
+	78,  // 3: loadgrpc.v1.RunSpec.silence_timeout:type_name -> google.protobuf.Duration
 	33,  // 4: loadgrpc.v1.RunSpec.scenarios:type_name -> loadgrpc.v1.Scenario
-	70,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
+	71,  // 5: loadgrpc.v1.RunSpec.env:type_name -> loadgrpc.v1.RunSpec.EnvEntry
 	25,  // 6: loadgrpc.v1.RunSpec.observers:type_name -> loadgrpc.v1.Observer
-	71,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
+	72,  // 7: loadgrpc.v1.RunSpec.parameters:type_name -> loadgrpc.v1.RunSpec.ParametersEntry
 	22,  // 8: loadgrpc.v1.RunSpec.cases:type_name -> loadgrpc.v1.FedCases
 	17,  // 9: loadgrpc.v1.RunSpec.pacing:type_name -> loadgrpc.v1.WaitTime
 	17,  // 10: loadgrpc.v1.RunSpec.think:type_name -> loadgrpc.v1.WaitTime
@@ -7644,43 +7736,43 @@ var file_loadgrpc_v1_run_proto_depIdxs = []int32{
 	16,  // 15: loadgrpc.v1.RunSpec.tests:type_name -> loadgrpc.v1.WeightedTest
 	0,   // 16: loadgrpc.v1.RunSpec.test_order:type_name -> loadgrpc.v1.TestOrder
 	15,  // 17: loadgrpc.v1.RunSpec.signatures:type_name -> loadgrpc.v1.Signature
-	77,  // 18: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
+	78,  // 18: loadgrpc.v1.WaitTime.constant:type_name -> google.protobuf.Duration
 	18,  // 19: loadgrpc.v1.WaitTime.between:type_name -> loadgrpc.v1.WaitRange
-	77,  // 20: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
+	78,  // 20: loadgrpc.v1.WaitTime.exponential:type_name -> google.protobuf.Duration
 	19,  // 21: loadgrpc.v1.WaitTime.lognormal:type_name -> loadgrpc.v1.LognormalWait
-	77,  // 22: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
-	77,  // 23: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
-	77,  // 24: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
-	77,  // 25: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
-	77,  // 26: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
+	78,  // 22: loadgrpc.v1.WaitRange.least:type_name -> google.protobuf.Duration
+	78,  // 23: loadgrpc.v1.WaitRange.most:type_name -> google.protobuf.Duration
+	78,  // 24: loadgrpc.v1.LognormalWait.median:type_name -> google.protobuf.Duration
+	78,  // 25: loadgrpc.v1.RetryPolicy.initial_backoff:type_name -> google.protobuf.Duration
+	78,  // 26: loadgrpc.v1.RetryPolicy.max_backoff:type_name -> google.protobuf.Duration
 	1,   // 27: loadgrpc.v1.RetryPolicy.retry_on:type_name -> loadgrpc.v1.RetryReason
 	23,  // 28: loadgrpc.v1.FedCases.cases:type_name -> loadgrpc.v1.FedCase
 	2,   // 29: loadgrpc.v1.FedCases.order:type_name -> loadgrpc.v1.CaseOrder
 	24,  // 30: loadgrpc.v1.FedCase.values:type_name -> loadgrpc.v1.CaseValue
 	24,  // 31: loadgrpc.v1.FedCase.expected:type_name -> loadgrpc.v1.CaseValue
-	72,  // 32: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
+	73,  // 32: loadgrpc.v1.Observer.settings:type_name -> loadgrpc.v1.Observer.SettingsEntry
 	3,   // 33: loadgrpc.v1.Observer.events:type_name -> loadgrpc.v1.ObserverEvent
 	3,   // 34: loadgrpc.v1.Notification.event:type_name -> loadgrpc.v1.ObserverEvent
 	4,   // 35: loadgrpc.v1.Notification.state:type_name -> loadgrpc.v1.NotificationState
-	78,  // 36: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	79,  // 36: loadgrpc.v1.Notification.time:type_name -> google.protobuf.Timestamp
 	6,   // 37: loadgrpc.v1.Stage.unit:type_name -> loadgrpc.v1.LoadUnit
 	28,  // 38: loadgrpc.v1.Stage.hold:type_name -> loadgrpc.v1.HoldStage
 	29,  // 39: loadgrpc.v1.Stage.ramp:type_name -> loadgrpc.v1.RampStage
 	30,  // 40: loadgrpc.v1.Stage.sine:type_name -> loadgrpc.v1.SineStage
 	31,  // 41: loadgrpc.v1.Stage.steps:type_name -> loadgrpc.v1.StepsStage
-	77,  // 42: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
-	77,  // 43: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
-	77,  // 44: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
-	77,  // 45: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
-	77,  // 46: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
-	77,  // 47: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
+	78,  // 42: loadgrpc.v1.HoldStage.duration:type_name -> google.protobuf.Duration
+	78,  // 43: loadgrpc.v1.RampStage.duration:type_name -> google.protobuf.Duration
+	78,  // 44: loadgrpc.v1.SineStage.period:type_name -> google.protobuf.Duration
+	78,  // 45: loadgrpc.v1.SineStage.duration:type_name -> google.protobuf.Duration
+	78,  // 46: loadgrpc.v1.StepsStage.each:type_name -> google.protobuf.Duration
+	78,  // 47: loadgrpc.v1.LoadChange.at:type_name -> google.protobuf.Duration
 	7,   // 48: loadgrpc.v1.LoadChange.kind:type_name -> loadgrpc.v1.LoadChangeKind
-	77,  // 49: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
+	78,  // 49: loadgrpc.v1.Scenario.duration:type_name -> google.protobuf.Duration
 	5,   // 50: loadgrpc.v1.Scenario.runner_mode:type_name -> loadgrpc.v1.RunnerMode
-	77,  // 51: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
+	78,  // 51: loadgrpc.v1.Scenario.silence_timeout:type_name -> google.protobuf.Duration
 	17,  // 52: loadgrpc.v1.Scenario.pacing:type_name -> loadgrpc.v1.WaitTime
 	17,  // 53: loadgrpc.v1.Scenario.think:type_name -> loadgrpc.v1.WaitTime
-	73,  // 54: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
+	74,  // 54: loadgrpc.v1.Scenario.parameters:type_name -> loadgrpc.v1.Scenario.ParametersEntry
 	27,  // 55: loadgrpc.v1.Scenario.stages:type_name -> loadgrpc.v1.Stage
 	8,   // 56: loadgrpc.v1.Scenario.arrivals:type_name -> loadgrpc.v1.Spacing
 	9,   // 57: loadgrpc.v1.Scenario.late:type_name -> loadgrpc.v1.LatePolicy
@@ -7689,50 +7781,50 @@ var file_loadgrpc_v1_run_proto_depIdxs = []int32{
 	22,  // 60: loadgrpc.v1.Scenario.cases:type_name -> loadgrpc.v1.FedCases
 	10,  // 61: loadgrpc.v1.Run.state:type_name -> loadgrpc.v1.RunState
 	14,  // 62: loadgrpc.v1.Run.plan:type_name -> loadgrpc.v1.RunSpec
-	78,  // 63: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	78,  // 64: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
-	78,  // 65: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	79,  // 63: loadgrpc.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	79,  // 64: loadgrpc.v1.Run.start_time:type_name -> google.protobuf.Timestamp
+	79,  // 65: loadgrpc.v1.Run.end_time:type_name -> google.protobuf.Timestamp
 	37,  // 66: loadgrpc.v1.Run.troubles:type_name -> loadgrpc.v1.Trouble
-	54,  // 67: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
-	78,  // 68: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
-	78,  // 69: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	55,  // 67: loadgrpc.v1.Run.verdict:type_name -> loadgrpc.v1.Verdict
+	79,  // 68: loadgrpc.v1.Run.due_time:type_name -> google.protobuf.Timestamp
+	79,  // 69: loadgrpc.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
 	35,  // 70: loadgrpc.v1.Run.waiting:type_name -> loadgrpc.v1.Waiting
 	36,  // 71: loadgrpc.v1.Run.attempts:type_name -> loadgrpc.v1.RunAttempt
 	10,  // 72: loadgrpc.v1.RunAttempt.state:type_name -> loadgrpc.v1.RunState
-	54,  // 73: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
-	78,  // 74: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
-	78,  // 75: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
+	55,  // 73: loadgrpc.v1.RunAttempt.verdict:type_name -> loadgrpc.v1.Verdict
+	79,  // 74: loadgrpc.v1.RunAttempt.start_time:type_name -> google.protobuf.Timestamp
+	79,  // 75: loadgrpc.v1.RunAttempt.end_time:type_name -> google.protobuf.Timestamp
 	11,  // 76: loadgrpc.v1.Trouble.kind:type_name -> loadgrpc.v1.TroubleKind
-	78,  // 77: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
-	78,  // 78: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
+	79,  // 77: loadgrpc.v1.Trouble.since:type_name -> google.protobuf.Timestamp
+	79,  // 78: loadgrpc.v1.Trouble.until:type_name -> google.protobuf.Timestamp
 	10,  // 79: loadgrpc.v1.RunSummary.state:type_name -> loadgrpc.v1.RunState
-	54,  // 80: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
+	55,  // 80: loadgrpc.v1.RunSummary.verdict:type_name -> loadgrpc.v1.Verdict
 	14,  // 81: loadgrpc.v1.RunSummary.plan:type_name -> loadgrpc.v1.RunSpec
-	78,  // 82: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
-	78,  // 83: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
-	78,  // 84: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
-	77,  // 85: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
-	55,  // 86: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
-	57,  // 87: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
-	63,  // 88: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
-	64,  // 89: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
-	64,  // 90: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	65,  // 91: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
-	66,  // 92: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
-	74,  // 93: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
-	68,  // 94: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
-	67,  // 95: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	53,  // 96: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
-	46,  // 97: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
-	59,  // 98: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
-	51,  // 99: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
-	62,  // 100: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
+	79,  // 82: loadgrpc.v1.RunSummary.create_time:type_name -> google.protobuf.Timestamp
+	79,  // 83: loadgrpc.v1.RunSummary.start_time:type_name -> google.protobuf.Timestamp
+	79,  // 84: loadgrpc.v1.RunSummary.end_time:type_name -> google.protobuf.Timestamp
+	78,  // 85: loadgrpc.v1.RunSummary.duration:type_name -> google.protobuf.Duration
+	56,  // 86: loadgrpc.v1.RunSummary.hits:type_name -> loadgrpc.v1.HitFigures
+	58,  // 87: loadgrpc.v1.RunSummary.iterations:type_name -> loadgrpc.v1.IterationFigures
+	64,  // 88: loadgrpc.v1.RunSummary.names:type_name -> loadgrpc.v1.NameFigures
+	65,  // 89: loadgrpc.v1.RunSummary.failures:type_name -> loadgrpc.v1.IterationErrorGroup
+	65,  // 90: loadgrpc.v1.RunSummary.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	66,  // 91: loadgrpc.v1.RunSummary.hit_errors:type_name -> loadgrpc.v1.HitErrorGroup
+	67,  // 92: loadgrpc.v1.RunSummary.agents:type_name -> loadgrpc.v1.AgentFigures
+	75,  // 93: loadgrpc.v1.RunSummary.counters:type_name -> loadgrpc.v1.RunSummary.CountersEntry
+	69,  // 94: loadgrpc.v1.RunSummary.accounting:type_name -> loadgrpc.v1.Accounting
+	68,  // 95: loadgrpc.v1.RunSummary.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	54,  // 96: loadgrpc.v1.RunSummary.scenarios:type_name -> loadgrpc.v1.ScenarioFigures
+	47,  // 97: loadgrpc.v1.RunSummary.tests:type_name -> loadgrpc.v1.TestFigures
+	60,  // 98: loadgrpc.v1.RunSummary.users:type_name -> loadgrpc.v1.UserFigures
+	52,  // 99: loadgrpc.v1.RunSummary.cycles:type_name -> loadgrpc.v1.CycleFigures
+	63,  // 100: loadgrpc.v1.RunSummary.sockets:type_name -> loadgrpc.v1.SocketSummary
 	37,  // 101: loadgrpc.v1.RunSummary.troubles:type_name -> loadgrpc.v1.Trouble
-	49,  // 102: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
+	50,  // 102: loadgrpc.v1.RunSummary.data:type_name -> loadgrpc.v1.DataFigures
 	26,  // 103: loadgrpc.v1.RunSummary.notifications:type_name -> loadgrpc.v1.Notification
-	47,  // 104: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
-	48,  // 105: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
-	50,  // 106: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
+	48,  // 104: loadgrpc.v1.RunSummary.cases:type_name -> loadgrpc.v1.CaseFigures
+	49,  // 105: loadgrpc.v1.RunSummary.coverage:type_name -> loadgrpc.v1.CoverageFigures
+	51,  // 106: loadgrpc.v1.RunSummary.output:type_name -> loadgrpc.v1.OutputFigures
 	44,  // 107: loadgrpc.v1.RunSummary.custom_states:type_name -> loadgrpc.v1.ReportedState
 	40,  // 108: loadgrpc.v1.RunSummary.checks:type_name -> loadgrpc.v1.CheckFigures
 	41,  // 109: loadgrpc.v1.RunSummary.transactions:type_name -> loadgrpc.v1.TransactionFigures
@@ -7741,75 +7833,79 @@ var file_loadgrpc_v1_run_proto_depIdxs = []int32{
 	39,  // 112: loadgrpc.v1.RunSummary.tags:type_name -> loadgrpc.v1.TagFigures
 	45,  // 113: loadgrpc.v1.RunSummary.thresholds:type_name -> loadgrpc.v1.ThresholdResult
 	36,  // 114: loadgrpc.v1.RunSummary.attempts:type_name -> loadgrpc.v1.RunAttempt
-	55,  // 115: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	56,  // 116: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	79,  // 117: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
-	78,  // 118: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
+	56,  // 115: loadgrpc.v1.TagFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	57,  // 116: loadgrpc.v1.TransactionFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	80,  // 117: loadgrpc.v1.ReportedState.state:type_name -> loadgrpc.v1.CustomState
+	79,  // 118: loadgrpc.v1.ReportedState.time:type_name -> google.protobuf.Timestamp
 	12,  // 119: loadgrpc.v1.ThresholdResult.outcome:type_name -> loadgrpc.v1.ThresholdOutcome
-	78,  // 120: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
-	77,  // 121: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
-	57,  // 122: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	56,  // 123: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	80,  // 124: loadgrpc.v1.TestFigures.user_fixture:type_name -> loadgrpc.v1.UserFixture
-	64,  // 125: loadgrpc.v1.TestFigures.errors:type_name -> loadgrpc.v1.IterationErrorGroup
-	57,  // 126: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	56,  // 127: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
-	55,  // 128: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	81,  // 129: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
-	77,  // 130: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
-	55,  // 131: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	78,  // 132: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
-	52,  // 133: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
-	77,  // 134: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
-	55,  // 135: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	55,  // 136: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	57,  // 137: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
-	59,  // 138: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
-	56,  // 139: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	56,  // 140: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	77,  // 141: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
-	77,  // 142: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
-	77,  // 143: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
-	77,  // 144: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
-	77,  // 145: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
-	77,  // 146: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
-	77,  // 147: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
-	56,  // 148: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
-	56,  // 149: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
-	56,  // 150: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
-	58,  // 151: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
-	56,  // 152: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
-	60,  // 153: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
-	60,  // 154: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
-	61,  // 155: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
-	55,  // 156: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
-	75,  // 157: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
-	76,  // 158: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
-	82,  // 159: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
-	83,  // 160: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
-	13,  // 161: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
-	82,  // 162: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
-	67,  // 163: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
-	78,  // 164: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
-	77,  // 165: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
-	59,  // 166: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
-	77,  // 167: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
-	77,  // 168: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
-	56,  // 169: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
-	77,  // 170: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
-	78,  // 171: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
-	77,  // 172: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
-	77,  // 173: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
-	77,  // 174: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
-	77,  // 175: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
-	69,  // 176: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
-	20,  // 177: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	20,  // 178: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
-	179, // [179:179] is the sub-list for method output_type
-	179, // [179:179] is the sub-list for method input_type
-	179, // [179:179] is the sub-list for extension type_name
-	179, // [179:179] is the sub-list for extension extendee
-	0,   // [0:179] is the sub-list for field type_name
+	79,  // 120: loadgrpc.v1.ThresholdResult.window_start:type_name -> google.protobuf.Timestamp
+	78,  // 121: loadgrpc.v1.ThresholdResult.window_length:type_name -> google.protobuf.Duration
+	46,  // 122: loadgrpc.v1.ThresholdResult.failed_spans:type_name -> loadgrpc.v1.FailedSpan
+	79,  // 123: loadgrpc.v1.FailedSpan.start:type_name -> google.protobuf.Timestamp
+	78,  // 124: loadgrpc.v1.FailedSpan.length:type_name -> google.protobuf.Duration
+	78,  // 125: loadgrpc.v1.FailedSpan.between:type_name -> google.protobuf.Duration
+	58,  // 126: loadgrpc.v1.TestFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	57,  // 127: loadgrpc.v1.TestFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	81,  // 128: loadgrpc.v1.TestFigures.user_fixture:type_name -> loadgrpc.v1.UserFixture
+	65,  // 129: loadgrpc.v1.TestFigures.errors:type_name -> loadgrpc.v1.IterationErrorGroup
+	58,  // 130: loadgrpc.v1.CaseFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	57,  // 131: loadgrpc.v1.CaseFigures.iteration_time:type_name -> loadgrpc.v1.ElapsedFigures
+	56,  // 132: loadgrpc.v1.CaseFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	82,  // 133: loadgrpc.v1.DataFigures.mode:type_name -> loadgrpc.v1.DataMode
+	78,  // 134: loadgrpc.v1.CycleFigures.duration:type_name -> google.protobuf.Duration
+	56,  // 135: loadgrpc.v1.CycleFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	79,  // 136: loadgrpc.v1.CycleFigures.start_time:type_name -> google.protobuf.Timestamp
+	53,  // 137: loadgrpc.v1.CycleFigures.scenarios:type_name -> loadgrpc.v1.CycleScenarioFigures
+	78,  // 138: loadgrpc.v1.CycleScenarioFigures.duration:type_name -> google.protobuf.Duration
+	56,  // 139: loadgrpc.v1.CycleScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	56,  // 140: loadgrpc.v1.ScenarioFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	58,  // 141: loadgrpc.v1.ScenarioFigures.iterations:type_name -> loadgrpc.v1.IterationFigures
+	60,  // 142: loadgrpc.v1.ScenarioFigures.users:type_name -> loadgrpc.v1.UserFigures
+	57,  // 143: loadgrpc.v1.HitFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	57,  // 144: loadgrpc.v1.HitFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	78,  // 145: loadgrpc.v1.ElapsedFigures.avg:type_name -> google.protobuf.Duration
+	78,  // 146: loadgrpc.v1.ElapsedFigures.min:type_name -> google.protobuf.Duration
+	78,  // 147: loadgrpc.v1.ElapsedFigures.p50:type_name -> google.protobuf.Duration
+	78,  // 148: loadgrpc.v1.ElapsedFigures.p90:type_name -> google.protobuf.Duration
+	78,  // 149: loadgrpc.v1.ElapsedFigures.p95:type_name -> google.protobuf.Duration
+	78,  // 150: loadgrpc.v1.ElapsedFigures.p99:type_name -> google.protobuf.Duration
+	78,  // 151: loadgrpc.v1.ElapsedFigures.max:type_name -> google.protobuf.Duration
+	57,  // 152: loadgrpc.v1.IterationFigures.lateness:type_name -> loadgrpc.v1.ElapsedFigures
+	57,  // 153: loadgrpc.v1.IterationFigures.elapsed:type_name -> loadgrpc.v1.ElapsedFigures
+	57,  // 154: loadgrpc.v1.IterationFigures.response:type_name -> loadgrpc.v1.ElapsedFigures
+	59,  // 155: loadgrpc.v1.IterationFigures.not_started:type_name -> loadgrpc.v1.NotStarted
+	57,  // 156: loadgrpc.v1.SocketFigures.gaps:type_name -> loadgrpc.v1.ElapsedFigures
+	61,  // 157: loadgrpc.v1.SocketNameFigures.sockets:type_name -> loadgrpc.v1.SocketFigures
+	61,  // 158: loadgrpc.v1.SocketSummary.total:type_name -> loadgrpc.v1.SocketFigures
+	62,  // 159: loadgrpc.v1.SocketSummary.names:type_name -> loadgrpc.v1.SocketNameFigures
+	56,  // 160: loadgrpc.v1.NameFigures.hits:type_name -> loadgrpc.v1.HitFigures
+	76,  // 161: loadgrpc.v1.NameFigures.statuses:type_name -> loadgrpc.v1.NameFigures.StatusesEntry
+	77,  // 162: loadgrpc.v1.NameFigures.failed_statuses:type_name -> loadgrpc.v1.NameFigures.FailedStatusesEntry
+	83,  // 163: loadgrpc.v1.IterationErrorGroup.exception:type_name -> loadgrpc.v1.ExceptionInfo
+	84,  // 164: loadgrpc.v1.HitErrorGroup.error:type_name -> loadgrpc.v1.HitError
+	13,  // 165: loadgrpc.v1.AgentFigures.state:type_name -> loadgrpc.v1.AssignmentState
+	83,  // 166: loadgrpc.v1.AgentFigures.load_error:type_name -> loadgrpc.v1.ExceptionInfo
+	68,  // 167: loadgrpc.v1.AgentFigures.generator:type_name -> loadgrpc.v1.GeneratorFigures
+	79,  // 168: loadgrpc.v1.AgentFigures.end_time:type_name -> google.protobuf.Timestamp
+	78,  // 169: loadgrpc.v1.AgentFigures.clock_offset:type_name -> google.protobuf.Duration
+	60,  // 170: loadgrpc.v1.AgentFigures.all_users:type_name -> loadgrpc.v1.UserFigures
+	78,  // 171: loadgrpc.v1.GeneratorFigures.saturated_time:type_name -> google.protobuf.Duration
+	78,  // 172: loadgrpc.v1.GeneratorFigures.watched_time:type_name -> google.protobuf.Duration
+	57,  // 173: loadgrpc.v1.GeneratorFigures.lag:type_name -> loadgrpc.v1.ElapsedFigures
+	78,  // 174: loadgrpc.v1.GeneratorFigures.worst_lag:type_name -> google.protobuf.Duration
+	79,  // 175: loadgrpc.v1.GeneratorFigures.worst_lag_time:type_name -> google.protobuf.Timestamp
+	78,  // 176: loadgrpc.v1.GeneratorFigures.gc_time:type_name -> google.protobuf.Duration
+	78,  // 177: loadgrpc.v1.GeneratorFigures.gc_max:type_name -> google.protobuf.Duration
+	78,  // 178: loadgrpc.v1.GeneratorFigures.at_limit_time:type_name -> google.protobuf.Duration
+	78,  // 179: loadgrpc.v1.GeneratorFigures.machine_busy_time:type_name -> google.protobuf.Duration
+	70,  // 180: loadgrpc.v1.Accounting.losses:type_name -> loadgrpc.v1.Loss
+	20,  // 181: loadgrpc.v1.RunSpec.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	20,  // 182: loadgrpc.v1.Scenario.ParametersEntry.value:type_name -> loadgrpc.v1.Parameter
+	183, // [183:183] is the sub-list for method output_type
+	183, // [183:183] is the sub-list for method input_type
+	183, // [183:183] is the sub-list for extension type_name
+	183, // [183:183] is the sub-list for extension extendee
+	0,   // [0:183] is the sub-list for field type_name
 }
 
 func init() { file_loadgrpc_v1_run_proto_init() }
@@ -7844,7 +7940,7 @@ func file_loadgrpc_v1_run_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_loadgrpc_v1_run_proto_rawDesc), len(file_loadgrpc_v1_run_proto_rawDesc)),
 			NumEnums:      14,
-			NumMessages:   63,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
