@@ -79,9 +79,6 @@ export class RunsView {
           value: (run) => labelOf(run.plan),
         },
         { title: "state", text: standing, node: badge, value: standing },
-        ...(this.source.frozen
-          ? []
-          : [{ title: "compare", text: (run) => run.runId, node: (run) => this.#box(run) }]),
         {
           title: "created",
           text: (run) => ago(Date.now() - epochMs(run.createTime)),
@@ -115,6 +112,9 @@ export class RunsView {
             run.figures ? percent(Number(run.figures.failed), Number(run.figures.hits)) : NONE,
           value: (run) => Number(run.figures?.failed ?? 0) / Number(run.figures?.hits || 1),
         },
+        ...(this.source.frozen
+          ? []
+          : [{ title: "compare", text: (run) => run.runId, node: (run) => this.#box(run) }]),
         {
           title: "rate by time",
           text: (run) => this.trends.of(run).join(),
