@@ -27,7 +27,11 @@ SETTING = Setting(timeout_s=20.0)
 
 
 async def examine_faults():
-    """A report of each fault, in the case in which it shows."""
+    """A report of each fault, in the case in which it shows.
+
+    What a busy machine holds up breaks rules about time: whoever broke another rule than expected
+    is examined once more, with no other beside it.
+    """
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(name, fault):
@@ -35,7 +39,11 @@ async def examine_faults():
             command = [*RUNNER, "--break", name, "{test}"]
             return name, await examine(command, SETTING, cases=[fault.case])
 
-    return dict(await asyncio.gather(*(one(*each) for each in faults.FAULTS.items())))
+    found = dict(await asyncio.gather(*(one(*each) for each in faults.FAULTS.items())))
+    for name, fault in faults.FAULTS.items():
+        if found[name].broken != list(fault.rules):
+            found |= [await one(name, fault)]
+    return found
 
 
 @pytest.fixture(scope="module")
