@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 import tempfile
 from contextlib import asynccontextmanager
@@ -155,7 +156,8 @@ def test_a_run_that_takes_too_much_is_ended(tmp_path, code, limits, why):
 
     async def main():
         async with confined(tmp_path, limits=limits) as client:
-            return await summary_of(client, by_program(f"{sys.executable} -S {program}"))
+            command = shlex.join([sys.executable, "-S", str(program)])
+            return await summary_of(client, by_program(command))
 
     summary = asyncio.run(main())
     assert summary.verdict.exit_code == 3
