@@ -115,8 +115,8 @@ VARIES = (
 
 FROM_LOADS = "docs/coming-from-loads.md"
 """Names options of Loads; its tables have a test of their own."""
-NOT_OURS = {"--cacert", "--csv", "--defect"}
-"""Options of others that pages speak of; the last is that of an example."""
+NOT_OURS = {"--cacert", "--csv", "--defect", "--latency-correction"}
+"""Options of others that pages speak of; `--defect` is that of an example."""
 PIP = {"--no-deps", "--wheel-dir"}
 TOOLS = {"--part", "--rounds", "--quick", "--only", "--list", "--seed", "--keep", "--seconds"}
 """Those of `make bench` and `make faults`."""
