@@ -30,7 +30,6 @@ from loadgrpc.agent.supplies import Prepared, Supplies
 from loadgrpc.agent.workplace import Workplace
 from loadgrpc.model import Assignment, SourceId, StopMode
 from loadgrpc.protocol import environment, plans
-from loadgrpc.secrets import Redactor
 from loadgrpc.stats.load_line import LoadLine
 from loadgrpc.v1 import fleet_pb2
 
@@ -206,9 +205,8 @@ class Runner:
         alive = self._folder.alive()
         try:
             cwd = self._prepared.start_of(command) if self._prepared is not None else None
-            redactor = Redactor(self.assignment.secret_values)
             return self._services.start_process(
-                command, variables, alive, cwd=cwd, redactor=redactor
+                command, variables, alive, cwd=cwd, redactor=self.source.redactor
             )
         finally:
             os.close(alive)

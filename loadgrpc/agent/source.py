@@ -57,9 +57,9 @@ class RelayedSource:
         spool: Spool,
         redactor: Redactor = NOTHING,
     ) -> None:
-        """What the redactor looks for is hidden in what the runner says."""
         self.source_id = source_id
-        self._redactor = redactor
+        self.redactor = redactor
+        """What it looks for is hidden in what the runner says."""
         self.heard_s = asyncio.get_running_loop().time()
         """When its runner was last heard from."""
         self.cycle_began: tuple[int, float] | None = None
@@ -149,8 +149,8 @@ class RelayedSource:
         """
         self.heard_s = asyncio.get_running_loop().time()
         request = read(raw)
-        if self._redactor.is_in(raw) and not isinstance(request, Oversized):
-            raw = redacted(request, self._redactor)
+        if self.redactor.is_in(raw) and not isinstance(request, Oversized):
+            raw = redacted(request, self.redactor)
         self._check_source(stream, request)
         try:
             if isinstance(request, Oversized):

@@ -18,6 +18,7 @@ from loadgrpc.broker.run import ActiveRun
 from loadgrpc.broker.setbacks import utc
 from loadgrpc.clock import NS_PER_S
 from loadgrpc.model import AssignmentState, RunState, Trouble, TroubleKind
+from loadgrpc.text import counted
 
 SILENT_S: Final = 10
 """A runner with users that reports nothing for this long is a problem: ours reports each second."""
@@ -180,11 +181,9 @@ def _should_report(run: ActiveRun, part: Part, source: Source) -> bool:
 
 def _load_of(parts: list[Part]) -> str:
     """Their users, and whether they have arrivals: nobody knows how many users those need."""
-    users = sum(part.users for part in parts if not part.scenario.is_open)
-    told = [f"{users} user{'' if users == 1 else 's'}"] * any(
-        not part.scenario.is_open for part in parts
-    )
-    return " and ".join([*told, *["arrivals"] * any(part.scenario.is_open for part in parts)])
+    closed = [part.users for part in parts if not part.scenario.is_open]
+    told = [counted(sum(closed), "user")] if closed else []
+    return " and ".join(told + ["arrivals"] * (len(closed) < len(parts)))
 
 
 def _seconds(ns: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loadgrpc.model import FailedSpan
+from loadgrpc.text import counted
 
 MOST: Final = 50
 """Spans that are kept of a threshold."""
@@ -61,8 +62,7 @@ def in_words(spans: Sequence[FailedSpan], begin_ns: int, most: int = 3) -> str:
         for each in spans[:most]
     ]
     left = len(spans) - len(said)
-    more = [f"and {left} more {'time' if left == 1 else 'times'}"] if left else []
-    return ", ".join([*said, *more])
+    return ", ".join(said + [f"and {counted(left, 'more time')}"] * bool(left))
 
 
 def clock(ns: int) -> str:

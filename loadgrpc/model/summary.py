@@ -407,3 +407,8 @@ class Summary:
     """The attempt that this is the result of."""
     attempts: tuple[RunAttempt, ...] = ()
     """Those that are over and were followed by another one."""
+
+    @property
+    def arrival_users(self) -> int:
+        """The users that arrivals had; 0: there are none."""
+        return self.planned.users if self.planned is not None else 0

@@ -108,7 +108,7 @@ def head(summary: Summary, path: str) -> Iterator[str]:
 
 def _users(summary: Summary) -> tuple[int, ...]:
     """The users of each cycle, of all agents together; of arrivals, those that they had."""
-    plan, had = summary.plan, summary.planned.users if summary.planned else 0
+    plan, had = summary.plan, summary.arrival_users
     times = 1 if plan.split else plan.agents
     closed = plan.closed_users or (0,) * plan.cycles
     return tuple(users * times + had for users in closed)

@@ -92,7 +92,6 @@ def _totals(summary: Summary) -> Iterator[str]:
     yield f"| {headings} | iterations | failures | errors | users |"
     yield f"|{' ---: |' * 10}"
     times = hits.response or hits.elapsed
-    arrivals = summary.planned.users if summary.planned else 0
     cells = (
         f"{hits.count:,}",
         f"{hits.rate:,.1f}",
@@ -101,7 +100,7 @@ def _totals(summary: Summary) -> Iterator[str]:
         f"{iterations.started:,}",
         f"{iterations.failure:,}",
         f"{iterations.error:,}",
-        f"{max(summary.plan.closed_users, default=0) + arrivals:,}",
+        f"{max(summary.plan.closed_users, default=0) + summary.arrival_users:,}",
     )
     yield f"| {' | '.join(cells)} |"
     yield ""

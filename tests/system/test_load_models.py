@@ -271,25 +271,31 @@ SHORTER = SHORT.replace(
 )
 
 
+def searched(folder, *asked, within_s):
+    """What `loadgrpc limit` answers, with the levels of `short.py`."""
+    done = subprocess.run(
+        [sys.executable, "short.py", "limit", *asked, "--json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=within_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_a_limit_is_looked_for_by_levels_of_one_run(folder):
     """Each is judged on what came in its seconds; here, with levels that are shorter than usual."""
     (folder / "short.py").write_text(SHORT)
     with Server() as server:
-        searched = subprocess.run(
-            [
-                *(sys.executable, "short.py", "limit", "paths.TestPaths.test_open"),
-                *("-H", server.url, "--from", "20/s", "--max", "30/s", "--json"),
-                *("--until", "p95(response) < 2s and rate(failed) < 1%"),
-            ],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        document = searched(
+            *(folder, "paths.TestPaths.test_open", "-H", server.url),
+            *("--from", "20/s", "--max", "30/s"),
+            *("--until", "p95(response) < 2s and rate(failed) < 1%"),
+            within_s=60,
         )
         counts = dict(server.counts)
-    assert searched.returncode == 0, searched.stderr
-    document = json.loads(searched.stdout)
 
     assert document["limit"] == {"least": 30.0, "generatorWasTheLimit": False}
     assert [(each["rate"], each["outcome"]) for each in document["levels"]] == [
@@ -313,20 +319,11 @@ def test_a_limit_found_by_two_agents_is_the_capacity_of_the_server(cluster, load
     begun = cluster(2)
     (folder / "short.py").write_text(SHORTER)
     with Server(capacity=CAPACITY) as server:
-        searched = subprocess.run(
-            [
-                *(sys.executable, "short.py", "limit", "paths.TestPaths.test_strict"),
-                *("-H", server.url, "-b", begun.address, "-a", "2", "--from", "35/s"),
-                *("--max", "50/s", "--within", "10", "--until", UNTIL, "--json"),
-            ],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        document = searched(
+            *(folder, "paths.TestPaths.test_strict", "-H", server.url, "-b", begun.address),
+            *("-a", "2", "--from", "35/s", "--max", "50/s", "--within", "10", "--until", UNTIL),
+            within_s=120,
         )
-    assert searched.returncode == 0, searched.stderr
-    document = json.loads(searched.stdout)
     shown = loadgrpc("show", document["runId"], "-b", begun.address, "--json").document
     of_agents = [int(each["hits"]) for each in shown["agents"]]
 

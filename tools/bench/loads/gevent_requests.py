@@ -8,11 +8,10 @@ from gevent import monkey
 monkey.patch_all()
 
 import os  # noqa: E402 - after patching
-import sys  # noqa: E402
 import time  # noqa: E402
 
-import gevent  # noqa: E402
 import requests  # noqa: E402
+from gevent_users import run  # type: ignore[import-not-found]  # noqa: E402 - beside this
 
 URL = os.environ["BENCH_URL"]
 POSTS = os.environ["BENCH_METHOD"] == "POST"
@@ -34,14 +33,5 @@ def live(until_s: float) -> int:
     return made
 
 
-def main() -> None:
-    """See the module."""
-    users, seconds = int(sys.argv[1]), float(sys.argv[2])
-    until_s = time.monotonic() + seconds
-    greenlets = [gevent.spawn(live, until_s) for _ in range(users)]
-    gevent.joinall(greenlets, raise_error=True)
-    print("requests", sum(greenlet.value for greenlet in greenlets))
-
-
 if __name__ == "__main__":
-    main()
+    run(live)

@@ -11,11 +11,10 @@ monkey.patch_all()
 import os  # noqa: E402 - after patching
 import socket  # noqa: E402
 import ssl  # noqa: E402
-import sys  # noqa: E402
 import time  # noqa: E402
 from urllib.parse import urlsplit  # noqa: E402
 
-import gevent  # noqa: E402
+from gevent_users import run  # type: ignore[import-not-found]  # noqa: E402 - beside this
 
 URL = urlsplit(os.environ["BENCH_URL"])
 BODY = b'{"name":"kettle","amount":3}' if os.environ["BENCH_METHOD"] == "POST" else b""
@@ -69,14 +68,5 @@ def live(until_s: float) -> int:
     return made
 
 
-def main() -> None:
-    """See the module."""
-    users, seconds = int(sys.argv[1]), float(sys.argv[2])
-    until_s = time.monotonic() + seconds
-    greenlets = [gevent.spawn(live, until_s) for _ in range(users)]
-    gevent.joinall(greenlets, raise_error=True)
-    print("requests", sum(greenlet.value for greenlet in greenlets))
-
-
 if __name__ == "__main__":
-    main()
+    run(live)
